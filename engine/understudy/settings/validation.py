@@ -1,0 +1,176 @@
+"""Reads a YAML file into a settings model, and turns every fault into one sentence that names file, field and reason."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from understudy.errors import SettingsError, WriteError, near_names
+
+__all__ = ["Settings", "apply_overrides", "read_yaml", "validated", "write_text_safely"]
+
+_MOST_BYTES = 1 << 20
+_MOST_NODES = 20_000
+_MOST_DEPTH = 32
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """The base of all settings: frozen, strict, unknown keys forbidden."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """SafeLoader that counts as it reads: a small file can otherwise keep a machine busy for minutes."""
+
+    nodes = 0
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        self.nodes += 1
+        self.depth += 1
+        if self.nodes > _MOST_NODES or self.depth > _MOST_DEPTH:
+            raise yaml.YAMLError("it has too many entries or is nested too deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value]
+        twice = {str(key) for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.YAMLError(f"the key {', '.join(sorted(twice))} stands there twice")
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path, error: type[SettingsError] = SettingsError) -> dict[str, Any]:
+    """The mapping in a YAML file. Nothing in the file is executed.
+
+    Args:
+        path: The file, at most 1 MiB.
+        error: The class of what is raised.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise error(f"{path} is larger than 1 MiB, which no settings file is.", path=str(path))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_BoundedLoader)  # noqa: S506  # a SafeLoader
+    except OSError as cause:
+        raise error(f"{path} cannot be read: {cause.strerror or cause}.", path=str(path)) from cause
+    except UnicodeDecodeError as cause:
+        raise error(f"{path} is not a text file in UTF-8.", path=str(path)) from cause
+    except (yaml.YAMLError, ValueError) as cause:
+        raise error(f"{path} is not valid YAML: {_yaml_reason(cause)}.", path=str(path)) from cause
+    if not isinstance(loaded, dict):
+        raise error(f"{path} holds no settings: it should be 'name: value' lines.", path=str(path))
+    return loaded
+
+
+def validated(
+    model: type[Model], values: Mapping[str, Any], where: str, error: type[SettingsError] = SettingsError
+) -> Model:
+    """The settings of these values.
+
+    Args:
+        model: The settings class.
+        values: Plain values as YAML or JSON gives them.
+        where: What the values come from, for the message: a path, or "--set".
+        error: The class of what is raised when a value is wrong.
+    """
+    try:
+        return model.model_validate(values, strict=False)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(the whole)"
+        more = len(cause.errors()) - 1
+        tail = f" ({more} more faults after it.)" if more else ""
+        raise error(
+            f"{where}: field '{field}': {_reason(model, first)}.{tail}", where=where, field=field
+        ) from cause
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The values with `field.inner=value` overrides applied; each value is read as YAML.
+
+    Raises:
+        SettingsError: An override is not of this form.
+    """
+    changed = dict(values)
+    for override in overrides:
+        field, equals, text = override.partition("=")
+        if not equals or not field.strip():
+            raise SettingsError(f"--set {override}: write --set field=value, for instance training.batch=4.")
+        level = changed
+        *outer, last = field.strip().split(".")
+        for part in outer:
+            inner = level.get(part)
+            level[part] = dict(inner) if isinstance(inner, dict) else {}
+            level = level[part]
+        try:
+            level[last] = yaml.safe_load(text)
+        except yaml.YAMLError as cause:
+            raise SettingsError(f"--set {override}: '{text}' is not a value.") from cause
+    return changed
+
+
+def write_text_safely(path: Path, text: str) -> None:
+    """Writes beside the final name, flushes to the disk, and renames; the old file stays whole until then.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as cause:
+        raise WriteError(f"{path} cannot be written: {cause.strerror or cause}.", path=str(path)) from cause
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def _yaml_reason(cause: Exception) -> str:
+    mark = getattr(cause, "problem_mark", None)
+    problem = getattr(cause, "problem", None) or str(cause).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark is not None else str(problem)
+
+
+def _reason(model: type[BaseModel], fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        known = _fields_at(model, fault["loc"][:-1])
+        near = near_names(str(fault["loc"][-1]), known)
+        return f"there is no such field; near: {', '.join(near)}" if near else f"no such field; {', '.join(known)}"
+    if fault["type"] == "missing":
+        return "is missing"
+    message = str(fault["msg"])
+    message = message.removeprefix("Value error, ").rstrip(".")
+    given = fault.get("input")
+    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
+    return f"{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", {})
+        if part not in fields:
+            continue
+        annotation = fields[part].annotation
+        inner = [item for item in getattr(annotation, "__args__", ()) if hasattr(item, "model_fields")]
+        current = annotation if hasattr(annotation, "model_fields") else (inner[0] if inner else current)
+    return list(getattr(current, "model_fields", {}))
