@@ -1,0 +1,1 @@
+"""Faces: found in frames, linked to tracks, aligned, cropped, and kept as facesets."""

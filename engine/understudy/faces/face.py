@@ -1,0 +1,150 @@
+"""A face in a frame, as a record without pixels, and the file that keeps a shot's faces."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.errors import FaceError, WriteError
+from understudy.geometry import Points, Transform
+
+__all__ = ["Alignment", "Face", "FoundFrame", "append_found_frame", "read_found_frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face that was found in one frame.
+
+    Attributes:
+        frame: The frame's number.
+        landmarks_plate: (478, 2) float64 plate pixels, in the order of mediapipe's face mesh with irises.
+        depths: (478,) float32, pixels towards the camera from the head's middle; rough.
+        score: 0..1, how sure the detector is.
+    """
+
+    frame: int
+    landmarks_plate: Points
+    depths: npt.NDArray[np.float32]
+    score: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the landmarks, in plate pixels."""
+        low, high = self.landmarks_plate.min(axis=0), self.landmarks_plate.max(axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, points rounded to a thousandth of a pixel."""
+        return {
+            "landmarks": np.round(self.landmarks_plate, 3).tolist(),
+            "depths": np.round(self.depths.astype(np.float64), 1).tolist(),
+            "score": round(self.score, 4),
+        }
+
+    @staticmethod
+    def from_json(frame: int, values: Mapping[str, Any]) -> Face:
+        """The face that `to_json` wrote."""
+        landmarks = np.asarray(values["landmarks"], dtype=np.float64)
+        depths = np.asarray(values["depths"], dtype=np.float32)
+        if landmarks.shape != (478, 2) or depths.shape != (478,):
+            raise ValueError("a face has 478 landmarks")
+        return Face(frame, landmarks, depths, float(values["score"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """How one face lies in its plate: takes plate pixels to the unit square in which all faces look alike.
+
+    Attributes:
+        frame: The frame's number.
+        aligned_from_plate: (2, 3) transform; x and y are 0..1 in the model's square.
+        landmarks_plate: (478, 2) float64 plate pixels.
+        confidence: 0..1.
+        pose: Yaw, pitch and roll of the head in degrees: looking to the picture's right, up, and tilting clockwise are
+            positive.
+    """
+
+    frame: int
+    aligned_from_plate: Transform
+    landmarks_plate: Points
+    confidence: float
+    pose: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class FoundFrame:
+    """What was found in one frame: no face, one, or several.
+
+    Attributes:
+        frame: The frame's number.
+        faces: The faces, most certain first.
+        stamp: What the frame's file and the settings were; another stamp means that it must be searched again.
+    """
+
+    frame: int
+    faces: tuple[Face, ...]
+    stamp: str
+
+
+def append_found_frame(path: Path, found: FoundFrame) -> None:
+    """Adds one line to a shot's `faces.jsonl`; a line cut short by a kill is ignored when the file is read.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    line = json.dumps(
+        {"frame": found.frame, "stamp": found.stamp, "faces": [face.to_json() for face in found.faces]},
+        separators=(",", ":"),
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
+
+
+def read_found_frames(path: Path) -> dict[int, FoundFrame]:
+    """A shot's frames that were searched, by number; the last line of a frame counts. Empty when there is no file.
+
+    Raises:
+        FaceError: A line in the middle of the file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found: dict[int, FoundFrame] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            values = json.loads(line)
+            frame = int(values["frame"])
+            faces = tuple(Face.from_json(frame, face) for face in values["faces"])
+            found[frame] = FoundFrame(frame, faces, str(values["stamp"]))
+        except (ValueError, KeyError, TypeError) as error:
+            if _was_torn(lines, number):
+                continue
+            raise FaceError(
+                f"{path} line {number} is damaged. Delete the file and run extract again; it is made from the plate.",
+                path=str(path),
+                line=number,
+            ) from error
+    return dict(sorted(found.items()))
+
+
+def _was_torn(lines: Iterable[str], number: int) -> bool:
+    """A kill cuts a line short, so that it does not end in the brace that closes it."""
+    return not list(lines)[number - 1].endswith("}")
