@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import PyOpenColorIO as ocio
+import PyOpenColorIO as ocio  # noqa: N813
 
 from understudy.errors import ColorError, UnknownNameError
 
@@ -129,9 +129,7 @@ class ColorConfig:
         """Canonical names of all colour spaces, in the config's order."""
         return [str(name) for name in self.config.getColorSpaceNames()]
 
-    def decide_plate_space(
-        self, said: str | None, metadata: Mapping[str, Any], is_integer: bool = False
-    ) -> PlateSpace:
+    def decide_plate_space(self, said: str | None, metadata: Mapping[str, Any], is_integer: bool = False) -> PlateSpace:
         """Which space a plate is in: what the user said, else a tag that can be trusted, else a stated guess.
 
         A file rule is never asked: the ACES configs answer ACES2065-1 for every EXR, which is nearly always wrong.
@@ -251,7 +249,12 @@ class TrainingSpace:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as every faceset and snapshot stores them."""
-        return {"schema": "training-space-1", "curve": "facelog", "primaries": "AP1", "gains": list(self.gains)}
+        return {
+            "schema": "training-space-1",
+            "curve": "facelog",
+            "primaries": "AP1",
+            "gains": list(self.gains),
+        }
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> TrainingSpace:

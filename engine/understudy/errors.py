@@ -109,9 +109,7 @@ class UnknownNameError(SettingsError):
         else:
             hint = " There is none yet."
         ending = f" {cure}" if cure else ""
-        super().__init__(
-            f"No {kind} is called '{name}'{place}.{hint}{ending}", kind=kind, name=name, near=tuple(near)
-        )
+        super().__init__(f"No {kind} is called '{name}'{place}.{hint}{ending}", kind=kind, name=name, near=tuple(near))
 
 
 class ConsentError(SettingsError):

@@ -158,7 +158,7 @@ def crop_from_aligned(size: int, margin: float = 0.0) -> Transform:
 def apply_transform(to_from: Transform, points: npt.ArrayLike) -> Points:
     """The points (N, 2) after the transform."""
     array = np.asarray(points, dtype=np.float64)
-    return array @ to_from[:, :2].T + to_from[:, 2]
+    return np.asarray(array @ to_from[:, :2].T + to_from[:, 2])
 
 
 def compose(*transforms: Transform) -> Transform:
@@ -166,12 +166,12 @@ def compose(*transforms: Transform) -> Transform:
     whole = np.eye(3)
     for transform in transforms:
         whole = whole @ np.vstack([transform, (0.0, 0.0, 1.0)])
-    return whole[:2]
+    return np.asarray(whole[:2])
 
 
 def inverse(to_from: Transform) -> Transform:
     """The transform that goes back: `inverse(crop_from_plate)` is `plate_from_crop`."""
-    return np.linalg.inv(np.vstack([to_from, (0.0, 0.0, 1.0)]))[:2]
+    return np.asarray(np.linalg.inv(np.vstack([to_from, (0.0, 0.0, 1.0)]))[:2], np.float64)
 
 
 def scale_of(to_from: Transform) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,10 @@ from typing import Any
 import fileseq
 import numpy as np
 import numpy.typing as npt
-import OpenImageIO as oiio
+import OpenImageIO as oiio  # noqa: N813
 
-from understudy.errors import BrokenFrameError, MissingFrameError, PlateError, SettingsError, WriteError
+from understudy.durable import replacing
+from understudy.errors import BrokenFrameError, MissingFrameError, PlateError, SettingsError
 from understudy.geometry import Box
 
 __all__ = [
@@ -54,6 +54,7 @@ _FORMATS = {
 }
 _MOST_PIXELS = 16384 * 16384
 _MOST_CHANNELS = 256
+_MOST_HALF = 65504.0
 _COLOR_PREFIXES = ("chromaticities", "colorInteropID", "adoptedNeutral", "whiteLuminance", "oiio:ColorSpace")
 _CARRIED = (
     "smpte:TimeCode",
@@ -109,7 +110,9 @@ class Frame:
 
     @staticmethod
     def of(
-        pixels: npt.NDArray[Any], channels: tuple[str, ...] | None = None, metadata: Mapping[str, Any] | None = None
+        pixels: npt.NDArray[Any],
+        channels: tuple[str, ...] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Frame:
         """A frame whose windows are the whole array; channels are A, RGB or RGBA when not said.
 
@@ -296,17 +299,9 @@ def write_frame(path: Path, frame: Frame, compression: str = "zips") -> None:
     if compression not in COMPRESSIONS:
         raise SettingsError(f"EXR compression '{compression}' is not one of {', '.join(COMPRESSIONS)}.")
     spec = _spec_of(frame, compression)
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part.exr")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_pixels(beside, spec, frame.pixels)
+    with replacing(path) as beside:
+        _write_pixels(beside, spec, _within_half(frame))
         _check_written(beside, spec)
-        os.replace(beside, path)
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def carried_attributes(frame: Frame) -> dict[str, Any]:
@@ -428,6 +423,18 @@ def _spec_of(frame: Frame, compression: str) -> Any:
     return spec
 
 
+def _within_half(frame: Frame) -> Pixels:
+    """The pixels with finite values that half float cannot hold brought to the largest that it can."""
+    half = [index for index, name in enumerate(frame.channels) if name not in frame.float_channels]
+    if not half or not frame.pixels.size or np.abs(frame.pixels[..., half]).max() <= _MOST_HALF:
+        return frame.pixels
+    pixels = frame.pixels.copy()
+    for index in half:
+        values = pixels[..., index]
+        pixels[..., index] = np.where(np.isfinite(values), np.clip(values, -_MOST_HALF, _MOST_HALF), values)
+    return pixels
+
+
 def _set_attribute(spec: Any, name: str, value: Any) -> None:
     if name == "smpte:TimeCode":
         packed = _packed_timecode(value) if isinstance(value, str) else value
@@ -459,8 +466,6 @@ def _write_pixels(path: Path, spec: Any, pixels: Pixels) -> None:
     closed = output.close() if opened else False
     if not (opened and written and closed):
         raise OSError(None, message or _message(output) or "the library gave no reason; the disk may be full")
-    with path.open("rb") as written_file:
-        os.fsync(written_file.fileno())
 
 
 def _check_written(path: Path, spec: Any) -> None:

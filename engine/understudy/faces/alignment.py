@@ -19,15 +19,24 @@ from understudy.geometry import (
     square_pixels_from_plate,
 )
 
-__all__ = ["FACE_HEIGHT", "STABLE_LANDMARKS", "align_face", "fit_alignment", "head_pose", "native_px", "template"]
+__all__ = [
+    "FACE_HEIGHT",
+    "STABLE_LANDMARKS",
+    "align_face",
+    "fit_alignment",
+    "head_pose",
+    "native_px",
+    "template",
+]
 
 FACE_HEIGHT = 0.72
-"""Forehead (landmark 10) to chin (152) of a face at rest, as a share of the model's square; the rest is for an open jaw,
-for hair and for the random shifts of training."""
+"""Forehead (landmark 10) to chin (152) of a face at rest, as a share of the model's square.
+
+The rest is for an open jaw, for hair and for the random shifts of training."""
 
 _CENTIMETRES = 15.33
 _MIDDLE_Y = 0.25
-"""Height in the head's own centimetres that comes to the square's middle: above the face's, to leave room for the jaw."""
+"""Height in the head's own centimetres that comes to the square's middle: above the face's, for the jaw's sake."""
 
 _STABLE: dict[int, tuple[float, float, float, float]] = {
     33: (-4.445, 2.660, 3.170, 1.0),
@@ -81,9 +90,7 @@ def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transfo
 def align_face(face: Face, pixel_aspect: float = 1.0) -> Alignment:
     """The alignment of one face on its own; `track.stabilise` makes it steady over a shot."""
     aligned_from_plate = fit_alignment(face.landmarks_plate, pixel_aspect)
-    return Alignment(
-        face.frame, aligned_from_plate, face.landmarks_plate, face.score, head_pose(face, pixel_aspect)
-    )
+    return Alignment(face.frame, aligned_from_plate, face.landmarks_plate, face.score, head_pose(face, pixel_aspect))
 
 
 def native_px(aligned_from_plate: Transform) -> float:

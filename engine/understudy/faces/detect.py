@@ -1,5 +1,4 @@
-"""Finds faces in a frame: a detector over the frame and its tiles, then a face mesh on each find. The only importer of
-mediapipe.
+"""Finds faces in a frame: a detector over tiles of it, then a face mesh. The only importer of mediapipe.
 
 mediapipe's full-range detector sees 192 pixels of whatever it is shown, and its face mesh misses heads below about a
 quarter of the frame's height. So the detector is shown the frame, then overlapping tiles of it, and the mesh is only
@@ -113,9 +112,7 @@ class FaceFinder:
         detections = self._detector.process(shown).detections or ()
         return [_find_of(detection, tile) for detection in detections]
 
-    def _face_of(
-        self, find: _Find, plate_from_view: Transform, pixels: Pixels, window: Box, frame: int
-    ) -> Face | None:
+    def _face_of(self, find: _Find, plate_from_view: Transform, pixels: Pixels, window: Box, frame: int) -> Face | None:
         """The face at a find: a first feed finds where it lies exactly, the others are averaged."""
         firsts = (
             self._mesh_points(compose(plate_from_view, _view_from_mesh(find, 0, 0, scale)), pixels, window)
@@ -170,7 +167,7 @@ def _mediapipe() -> Any:
 
 @contextlib.contextmanager
 def _quiet_native_logging() -> Iterator[None]:
-    """mediapipe's C++ writes notices to stderr while it starts, before any level can be set."""
+    """The C++ part of mediapipe writes notices to stderr while it starts, before any level can be set."""
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -241,7 +238,12 @@ def _find_of(detection: Any, tile: Box) -> _Find:
     roll = math.atan2((eyes[1].y - eyes[0].y) * tile.height, (eyes[1].x - eyes[0].x) * tile.width)
     left, top = tile.left + box.xmin * tile.width, tile.top + box.ymin * tile.height
     return _Find(
-        left, top, left + box.width * tile.width, top + box.height * tile.height, roll, float(detection.score[0])
+        left,
+        top,
+        left + box.width * tile.width,
+        top + box.height * tile.height,
+        roll,
+        float(detection.score[0]),
     )
 
 
@@ -281,5 +283,3 @@ def _view_from_mesh(find: _Find, shift_x: float, shift_y: float, scale: float) -
     linear = np.array([[cosine, -sine], [sine, cosine]]) * (side / _MESH_SIDE)
     middle = np.array([_MESH_SIDE / 2, _MESH_SIDE / 2])
     return np.column_stack([linear, np.array([centre_x, centre_y]) - linear @ middle])
-
-

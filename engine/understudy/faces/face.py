@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from understudy.errors import FaceError, WriteError
+from understudy.durable import append_line
+from understudy.errors import FaceError
 from understudy.geometry import Points, Transform
 
 __all__ = ["Alignment", "Face", "FoundFrame", "append_found_frame", "read_found_frames"]
@@ -103,19 +103,7 @@ def append_found_frame(path: Path, found: FoundFrame) -> None:
         {"frame": found.frame, "stamp": found.stamp, "faces": [face.to_json() for face in found.faces]},
         separators=(",", ":"),
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            file.seek(0, os.SEEK_END)
-            if file.tell() > 0:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
+    append_line(path, line)
 
 
 def read_found_frames(path: Path) -> dict[int, FoundFrame]:

@@ -101,7 +101,9 @@ class ModelSettings(Settings):
         if shrink != grow:
             raise ValueError(f"the encoder shrinks {shrink} times but the decoder grows {grow} times")
         if self.size % shrink:
-            raise ValueError(f"size {self.size} cannot be halved down to a whole number: make it a multiple of {shrink}")
+            raise ValueError(
+                f"size {self.size} cannot be halved down to a whole number: make it a multiple of {shrink}"
+            )
         return self
 
 

@@ -1,10 +1,7 @@
-"""Reads a YAML file into a settings model, and turns every fault into one sentence that names file, field and reason."""
+"""Reads YAML into settings; turns every fault into one sentence that names file, field and reason."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +9,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from understudy.errors import SettingsError, WriteError, near_names
+from understudy.errors import SettingsError, near_names
 
-__all__ = ["Settings", "apply_overrides", "read_yaml", "validated", "write_text_safely"]
+__all__ = ["Settings", "apply_overrides", "read_yaml", "validated"]
 
 _MOST_BYTES = 1 << 20
 _MOST_NODES = 20_000
@@ -94,9 +91,7 @@ def validated(
         field = ".".join(str(part) for part in first["loc"]) or "(the whole)"
         more = len(cause.errors()) - 1
         tail = f" ({more} more faults after it.)" if more else ""
-        raise error(
-            f"{where}: field '{field}': {_reason(model, first)}.{tail}", where=where, field=field
-        ) from cause
+        raise error(f"{where}: field '{field}': {_reason(model, first)}.{tail}", where=where, field=field) from cause
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -121,27 +116,6 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
         except yaml.YAMLError as cause:
             raise SettingsError(f"--set {override}: '{text}' is not a value.") from cause
     return changed
-
-
-def write_text_safely(path: Path, text: str) -> None:
-    """Writes beside the final name, flushes to the disk, and renames; the old file stays whole until then.
-
-    Raises:
-        WriteError: The file cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as cause:
-        raise WriteError(f"{path} cannot be written: {cause.strerror or cause}.", path=str(path)) from cause
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def _yaml_reason(cause: Exception) -> str:

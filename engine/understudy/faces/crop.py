@@ -1,0 +1,88 @@
+"""Face crops: aligned squares, sampled once from the plate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.color import ColorConfig, TrainingSpace
+from understudy.faces.face import Alignment
+from understudy.faces.matte import Mattes, draw_mattes
+from understudy.geometry import Box, Transform, compose, crop_from_aligned, inverse
+from understudy.plates import Frame
+from understudy.resample import oversampling, reduced, resample, source_region
+
+__all__ = ["FaceCrop", "crop_face"]
+
+_NEUTRAL = TrainingSpace()
+
+
+@dataclass(frozen=True, eq=False)
+class FaceCrop:
+    """A face as the model will see it, still scene-linear.
+
+    Attributes:
+        pixels: (S, S, 3) float32 RGB, scene-linear AP1, unbounded.
+        mattes: Soft and core matte (S, S).
+        alignment: Of the face in its plate.
+        size: Side of the model's square, in pixels of the crop.
+        margin: What the crop shows beyond it on each side, as a share of `size`.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    mattes: Mattes
+    alignment: Alignment
+    size: int
+    margin: float
+
+    @property
+    def crop_from_plate(self) -> Transform:
+        """Takes plate pixels to pixels of this crop."""
+        return compose(crop_from_aligned(self.size, self.margin), self.alignment.aligned_from_plate)
+
+    @property
+    def face_rgb(self) -> tuple[float, float, float]:
+        """Median colour inside the core matte, AP1 scene-linear: what a shot is normalised on."""
+        chosen = self.pixels[self.mattes.core > 0.5]
+        chosen = chosen if len(chosen) else self.pixels.reshape(-1, 3)
+        red, green, blue = np.median(chosen, axis=0).tolist()
+        return red, green, blue
+
+
+def crop_face(
+    frame: Frame,
+    space: str,
+    color: ColorConfig,
+    alignment: Alignment,
+    size: int,
+    margin: float = 0.0,
+    layer: str | None = None,
+) -> FaceCrop:
+    """A face, sampled once from the plate.
+
+    Interpolation happens on log codes, where a highlight of 200 beside skin does not ring, and averaging over the plate
+    pixels under one crop pixel happens in linear light. Beyond the plate's pixels its border is repeated.
+
+    Args:
+        frame: The plate.
+        space: Its colour space in `color`.
+        color: The project's OCIO config.
+        alignment: Of the face.
+        size: Side of the model's square in pixels.
+        margin: What to show beyond it on each side, as a share of `size`.
+        layer: Layer of the plate; None for the root.
+    """
+    plate_from_crop = inverse(compose(crop_from_aligned(size, margin), alignment.aligned_from_plate))
+    side = round(size * (1 + 2 * margin))
+    target = Box(0, 0, side, side)
+    mattes = draw_mattes(alignment.landmarks_plate, alignment.aligned_from_plate, plate_from_crop, target)
+    region = source_region(plate_from_crop, target, frame.data_window)
+    if region.is_empty:
+        return FaceCrop(np.zeros((side, side, 3), np.float32), mattes, alignment, size, margin)
+    seen = np.ascontiguousarray(frame.rgb(layer)[region.slices(frame.data_window)])
+    codes = _NEUTRAL.encode(color.ap1_from_working(color.to_working(seen, space)))
+    samples = oversampling(plate_from_crop)
+    pixels = reduced(_NEUTRAL.decode(resample(codes, region, plate_from_crop, target, samples)), samples)
+    return FaceCrop(pixels, mattes, alignment, size, margin)

@@ -1,0 +1,284 @@
+"""Facesets: all crops of one identity, on disk.
+
+    facesets/NAME/faceset.json          identity, size, margin, template, and each shot with its training space
+    facesets/NAME/crops.jsonl           one line for each crop: alignment, landmarks, pose, size in the plate
+    facesets/NAME/crops/SHOT.####.exr   the crop: RGB scene-linear in the working space, and face.A
+
+Everything here is made from plates and can be made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.color import ColorConfig, TrainingSpace
+from understudy.durable import append_line, write_text
+from understudy.errors import FacesetError
+from understudy.faces.alignment import native_px, template
+from understudy.faces.crop import FaceCrop
+from understudy.faces.face import Alignment
+from understudy.plates import Frame, read_frame, write_frame
+
+__all__ = ["CropRecord", "Faceset", "LoadedCrop", "ShotOfFaceset"]
+
+_SCHEMA = "faceset-1"
+_CHANNELS = ("R", "G", "B", "face.A")
+
+
+@dataclass(frozen=True, eq=False)
+class CropRecord:
+    """One crop, without its pixels.
+
+    Attributes:
+        shot: Which shot it was taken from.
+        alignment: Frame, alignment, landmarks, confidence and pose.
+        native_px: Plate pixels that the model's square spans there.
+        face_rgb: Median colour inside the core matte: AP1, scene-linear.
+        stamp: What it was made from and how; another stamp means that it must be made again.
+    """
+
+    shot: str
+    alignment: Alignment
+    native_px: float
+    face_rgb: tuple[float, float, float]
+    stamp: str
+
+    @property
+    def frame(self) -> int:
+        """The frame's number."""
+        return self.alignment.frame
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Shot and frame: a faceset holds one crop of each."""
+        return self.shot, self.frame
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "shot": self.shot,
+            "frame": self.frame,
+            "aligned_from_plate": self.alignment.aligned_from_plate.tolist(),
+            "landmarks": np.round(self.alignment.landmarks_plate, 3).tolist(),
+            "confidence": round(self.alignment.confidence, 4),
+            "pose": [round(angle, 2) for angle in self.alignment.pose],
+            "native_px": round(self.native_px, 1),
+            "face_rgb": list(self.face_rgb),
+            "stamp": self.stamp,
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> CropRecord:
+        """The record that `to_json` wrote."""
+        transform = np.asarray(values["aligned_from_plate"], np.float64)
+        landmarks = np.asarray(values["landmarks"], np.float64)
+        if transform.shape != (2, 3) or landmarks.shape != (478, 2):
+            raise ValueError("an alignment is 2x3 and a face has 478 landmarks")
+        yaw, pitch, roll = (float(angle) for angle in values["pose"])
+        red, green, blue = (float(value) for value in values["face_rgb"])
+        alignment = Alignment(
+            int(values["frame"]), transform, landmarks, float(values["confidence"]), (yaw, pitch, roll)
+        )
+        return CropRecord(
+            str(values["shot"]),
+            alignment,
+            float(values["native_px"]),
+            (red, green, blue),
+            str(values["stamp"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedCrop:
+    """A crop read back.
+
+    Attributes:
+        pixels: (S, S, 3) float32 RGB, scene-linear AP1, unbounded.
+        matte: (S, S) float32 0..1, soft.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    matte: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ShotOfFaceset:
+    """What all crops of one shot share.
+
+    Attributes:
+        space: The plate's colour space, in the project's config.
+        training: The training space whose gains bring this shot's faces to grey.
+    """
+
+    space: str
+    training: TrainingSpace
+
+
+@dataclass(frozen=True)
+class Faceset:
+    """All crops of one identity.
+
+    Attributes:
+        folder: Where it lies.
+        identity: Whose face.
+        size: Side of the model's square in pixels of the crop.
+        margin: What crops show beyond it on each side, as a share of `size`.
+        config: Name of the OCIO config whose working space the crops are in.
+        shots: By name.
+        records: By shot and frame.
+    """
+
+    folder: Path
+    identity: str
+    size: int
+    margin: float
+    config: str
+    shots: Mapping[str, ShotOfFaceset] = field(default_factory=dict)
+    records: Mapping[tuple[str, int], CropRecord] = field(default_factory=dict)
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """True when a faceset was finished there."""
+        return (folder / "faceset.json").is_file()
+
+    @staticmethod
+    def open(folder: Path) -> Faceset:
+        """A faceset on disk.
+
+        Raises:
+            FacesetError: There is none, or its files are damaged.
+        """
+        if not Faceset.exists(folder):
+            raise FacesetError(
+                f"There is no faceset in {folder}. Make it with: understudy extract SHOT --identity {folder.name}",
+                path=str(folder),
+            )
+        try:
+            values = json.loads((folder / "faceset.json").read_text(encoding="utf-8"))
+            if values["schema"] != _SCHEMA:
+                raise ValueError(f"its schema is {values['schema']}, and this version reads {_SCHEMA}")
+            shots = {
+                name: ShotOfFaceset(str(shot["space"]), TrainingSpace.from_json(shot["training_space"]))
+                for name, shot in values["shots"].items()
+            }
+            faceset = Faceset(
+                folder,
+                str(values["identity"]),
+                int(values["size"]),
+                float(values["margin"]),
+                str(values["ocio"]),
+                shots,
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FacesetError(
+                f"{folder / 'faceset.json'} is damaged ({error}). Delete {folder} and run extract again.",
+                path=str(folder),
+            ) from error
+        return faceset.with_records_on_disk()
+
+    def with_records_on_disk(self) -> Faceset:
+        """This faceset with the lines of its `crops.jsonl`; a line cut short by a kill is left out."""
+        path = self.folder / "crops.jsonl"
+        records: dict[tuple[str, int], CropRecord] = {}
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                record = CropRecord.from_json(json.loads(line))
+                records[record.key] = record
+        return replace(self, records=dict(sorted(records.items())))
+
+    def crop_path(self, shot: str, frame: int) -> Path:
+        """Where a crop lies."""
+        return self.folder / "crops" / f"{shot}.{frame:04d}.exr"
+
+    def holds(self, shot: str, frame: int, stamp: str) -> bool:
+        """True when this crop is there and was made just so."""
+        record = self.records.get((shot, frame))
+        return record is not None and record.stamp == stamp and self.crop_path(shot, frame).is_file()
+
+    def write_crop(self, shot: str, crop: FaceCrop, stamp: str, color: ColorConfig) -> CropRecord:
+        """Writes a crop and then its line; returns its record.
+
+        Raises:
+            WriteError: A file cannot be written.
+        """
+        pixels = np.dstack([color.working_from_ap1(crop.pixels), crop.mattes.soft])
+        frame = Frame.of(pixels, _CHANNELS, {"understudy/schema": "crop-1", "understudy/identity": self.identity})
+        write_frame(self.crop_path(shot, crop.alignment.frame), frame)
+        native = native_px(crop.alignment.aligned_from_plate)
+        record = CropRecord(shot, crop.alignment, native, crop.face_rgb, stamp)
+        line = json.dumps(record.to_json(), separators=(",", ":"))
+        append_line(self.folder / "crops.jsonl", line)
+        return record
+
+    def read_crop(self, record: CropRecord, color: ColorConfig) -> LoadedCrop:
+        """A crop's pixels.
+
+        Raises:
+            PlateError: The file is missing or broken.
+        """
+        frame = read_frame(self.crop_path(record.shot, record.frame))
+        return LoadedCrop(color.ap1_from_working(frame.rgb()), frame.channel("face.A"))
+
+    def finished_shot(
+        self, shot: str, space: str, frames: frozenset[int], white_balance: bool, stamps: Mapping[int, str]
+    ) -> Faceset:
+        """This faceset on disk with one shot in order: its training space, and no crops that are no longer wanted.
+
+        Args:
+            shot: The shot that was extracted.
+            space: Its plate's colour space.
+            frames: The frames that were asked for; crops of the shot's other frames stay.
+            white_balance: Normalise each channel, not only luminance.
+            stamps: Stamp of each crop that belongs to these frames.
+
+        Raises:
+            FacesetError: No crop of the shot is left.
+            WriteError: A file cannot be written.
+        """
+        unwanted = [
+            key
+            for key, record in self.records.items()
+            if key[0] == shot and key[1] in frames and stamps.get(key[1]) != record.stamp
+        ]
+        records = {key: record for key, record in self.records.items() if key not in unwanted}
+        own = [record.face_rgb for key, record in records.items() if key[0] == shot]
+        if not own:
+            raise FacesetError(f"No face of shot '{shot}' is left for faceset '{self.identity}'.", shot=shot)
+        red, green, blue = np.median(np.array(own), axis=0).tolist()
+        entry = ShotOfFaceset(space, TrainingSpace.normalising((red, green, blue), white_balance))
+        finished = replace(self, shots={**self.shots, shot: entry}, records=records)
+        finished.save()
+        for key in unwanted:
+            with contextlib.suppress(OSError):
+                self.crop_path(*key).unlink(missing_ok=True)
+        return finished
+
+    def save(self) -> None:
+        """Writes `crops.jsonl` in order, and `faceset.json`.
+
+        Raises:
+            WriteError: A file cannot be written.
+        """
+        lines = [json.dumps(record.to_json(), separators=(",", ":")) for _, record in sorted(self.records.items())]
+        write_text(self.folder / "crops.jsonl", "".join(f"{line}\n" for line in lines))
+        shots = {
+            name: {"space": shot.space, "training_space": shot.training.to_json()} for name, shot in self.shots.items()
+        }
+        values = {
+            "schema": _SCHEMA,
+            "identity": self.identity,
+            "size": self.size,
+            "margin": self.margin,
+            "ocio": self.config,
+            "template": np.round(template(), 6).tolist(),
+            "shots": shots,
+        }
+        write_text(self.folder / "faceset.json", json.dumps(values, indent=1) + "\n")

@@ -1,0 +1,259 @@
+"""The project: a folder with `understudy.yaml`, which names identities and shots, and the folders of what is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from understudy.durable import write_text
+from understudy.errors import ProjectError, SettingsError, UnknownNameError
+from understudy.settings.validation import Settings, apply_overrides, read_yaml, validated
+
+__all__ = [
+    "DEFAULT_PRESET",
+    "IdentityEntry",
+    "Project",
+    "ProjectFolder",
+    "ShotEntry",
+    "check_name",
+    "create_project",
+]
+
+DEFAULT_PRESET = "u256"
+"""What `train` takes when neither the command line nor the project names a preset."""
+
+_FILE = "understudy.yaml"
+_SCHEMA = "project-1"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(1, 10)),
+}
+_HEADER = (
+    "# Understudy project. Edit freely; commands that add shots or identities rewrite the file without comments.\n"
+)
+
+
+class IdentityEntry(Settings):
+    """A person, or a synthetic performer."""
+
+    role: Literal["source", "target"]
+    """`source`: the face that is put in; `target`: the face in the plate that goes."""
+
+    synthetic: bool = False
+    """True when no living person was photographed: nobody needs to consent."""
+
+    consent: str | None = None
+    """Path of the consent record (a YAML file), from the project folder."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> IdentityEntry:
+        if self.synthetic and self.consent:
+            raise ValueError("an identity is either synthetic or has a consent record, not both")
+        return self
+
+
+class ShotEntry(Settings):
+    """A plate and how it is to be read."""
+
+    plate: str
+    """Path pattern with #### or %04d, or one picture; relative ones start at the project folder."""
+
+    frames: str | None = None
+    """Frame range, such as 1001-1100; everything on disk when left out."""
+
+    colorspace: str | None = None
+    """Space, role or alias of the project's OCIO config; decided from the file when left out."""
+
+    layer: str | None = None
+    """Layer of the EXR to take RGB from; the root when left out."""
+
+
+class Project(Settings):
+    """The contents of `understudy.yaml`."""
+
+    ocio: str
+    """Exact name of a built-in OCIO config, or the path of one."""
+
+    preset: str = DEFAULT_PRESET
+    """Preset of models that name none."""
+
+    overrides: tuple[str, ...] = ()
+    """`field=value` changes to the preset, applied before those of the command line."""
+
+    white_balance: bool = True
+    """Normalise each colour channel on the face, not only exposure: shots in different light train together."""
+
+    identities: dict[str, IdentityEntry] = Field(default_factory=dict)
+    """By name."""
+
+    shots: dict[str, ShotEntry] = Field(default_factory=dict)
+    """By name."""
+
+    min_native: Annotated[int, Field(ge=0, le=8192)] = 0
+    """Faces that span fewer plate pixels than this are left out of facesets."""
+
+    @model_validator(mode="after")
+    def _names_are_folder_names(self) -> Project:
+        for kind, names in (("identity", self.identities), ("shot", self.shots)):
+            for name in names:
+                if not _is_safe(name):
+                    raise ValueError(f"{kind} '{name}' cannot be a folder's name: use letters, digits, - _ and .")
+        return self
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """A project on disk: its settings and the places of what is made from them.
+
+    Attributes:
+        path: The folder.
+        project: What `understudy.yaml` says.
+    """
+
+    path: Path
+    project: Project
+
+    @staticmethod
+    def open(path: Path) -> ProjectFolder:
+        """The project in a folder.
+
+        Raises:
+            ProjectError: No project is there, or its file is broken; the message names file, field and reason.
+        """
+        file = path / _FILE
+        if not file.is_file():
+            raise ProjectError(
+                f"{path} is no project: it has no {_FILE}. Make one with: understudy new {path}",
+                path=str(path),
+            )
+        values = read_yaml(file, ProjectError)
+        if values.pop("schema", None) != _SCHEMA:
+            raise ProjectError(f"{file}: field 'schema': this version reads {_SCHEMA}.", path=str(file), field="schema")
+        values = {key: value for key, value in values.items() if value is not None}
+        return ProjectFolder(path, validated(Project, values, str(file), ProjectError))
+
+    def shot(self, name: str) -> ShotEntry:
+        """A shot by name.
+
+        Raises:
+            UnknownNameError: The project has none of this name.
+        """
+        if name not in self.project.shots:
+            cure = f"Add it with: understudy shot add {name} --plate PATTERN"
+            raise UnknownNameError("shot", name, self.project.shots, f"project {self.path}", cure)
+        return self.project.shots[name]
+
+    def identity(self, name: str) -> IdentityEntry:
+        """An identity by name.
+
+        Raises:
+            UnknownNameError: The project has none of this name.
+        """
+        if name not in self.project.identities:
+            cure = f"Add it with: understudy identity add {name} --role source|target"
+            raise UnknownNameError("identity", name, self.project.identities, f"project {self.path}", cure)
+        return self.project.identities[name]
+
+    def plate_pattern(self, shot: str) -> Path:
+        """The shot's plate pattern as an absolute path."""
+        return (self.path / Path(self.shot(shot).plate).expanduser()).absolute()
+
+    def faces_file(self, shot: str) -> Path:
+        """Where `extract` keeps the faces found in a shot."""
+        return self.path / "shots" / shot / "faces.jsonl"
+
+    def faceset(self, identity: str) -> Path:
+        """The folder of an identity's crops."""
+        return self.path / "facesets" / identity
+
+    def model(self, name: str) -> Path:
+        """The folder of a model.
+
+        Raises:
+            ProjectError: The name cannot be a folder's.
+        """
+        return self.path / "models" / check_name("model", name)
+
+    def swaps(self, shot: str) -> Path:
+        """The folder of a shot's results."""
+        return self.path / "swaps" / shot
+
+    def save(self, project: Project) -> ProjectFolder:
+        """This folder with other settings, on disk too; the old file stays whole until the new one is.
+
+        Raises:
+            WriteError: The file cannot be written.
+        """
+        values: dict[str, Any] = {"schema": _SCHEMA, **project.model_dump(mode="json", exclude_defaults=True)}
+        values = {key: value for key, value in values.items() if value not in (None, {}, [], ())}
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
+        write_text(self.path / _FILE, _HEADER + text)
+        return ProjectFolder(self.path, project)
+
+    def with_shot(self, name: str, values: Mapping[str, Any]) -> Project:
+        """The settings with one more shot, or a changed one.
+
+        Raises:
+            ProjectError: The name or a value is wrong.
+        """
+        entry = validated(ShotEntry, values, f"shot {check_name('shot', name)}", ProjectError)
+        return self.project.model_copy(update={"shots": {**self.project.shots, name: entry}})
+
+    def with_identity(self, name: str, values: Mapping[str, Any]) -> Project:
+        """The settings with one more identity, or a changed one.
+
+        Raises:
+            ProjectError: The name or a value is wrong.
+        """
+        entry = validated(IdentityEntry, values, f"identity {check_name('identity', name)}", ProjectError)
+        return self.project.model_copy(update={"identities": {**self.project.identities, name: entry}})
+
+    def with_overrides(self, overrides: tuple[str, ...]) -> Project:
+        """The settings with `field=value` changes, for one command.
+
+        Raises:
+            SettingsError: An override is wrong.
+        """
+        values = apply_overrides(self.project.model_dump(mode="json"), overrides)
+        return validated(Project, values, "--set", SettingsError)
+
+
+def create_project(path: Path, ocio: str) -> ProjectFolder:
+    """Makes a project folder.
+
+    Raises:
+        ProjectError: One is there already.
+        WriteError: The folder cannot be written.
+    """
+    if (path / _FILE).exists():
+        raise ProjectError(f"{path} is a project already; its settings are in {path / _FILE}.", path=str(path))
+    return ProjectFolder(path, Project(ocio=ocio)).save(Project(ocio=ocio))
+
+
+def check_name(kind: str, name: str) -> str:
+    """The name, when it can be a folder's on every system.
+
+    Raises:
+        ProjectError: It cannot.
+    """
+    if not _is_safe(name):
+        raise ProjectError(
+            f"'{name}' cannot name a {kind}: use 1 to 64 letters, digits, - _ and ., not starting with one of those.",
+            kind=kind,
+            name=name,
+        )
+    return name
+
+
+def _is_safe(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and not name.endswith(".") and name.split(".")[0].lower() not in _RESERVED
