@@ -14,7 +14,7 @@ from understudy.geometry import Box, Transform, compose, crop_from_aligned, inve
 from understudy.plates import Frame
 from understudy.resample import oversampling, reduced, resample, source_region
 
-__all__ = ["FaceCrop", "crop_face"]
+__all__ = ["FaceCrop", "SwappedFace", "crop_face"]
 
 _NEUTRAL = TrainingSpace()
 
@@ -49,6 +49,21 @@ class FaceCrop:
         chosen = chosen if len(chosen) else self.pixels.reshape(-1, 3)
         red, green, blue = np.median(chosen, axis=0).tolist()
         return red, green, blue
+
+
+@dataclass(frozen=True, eq=False)
+class SwappedFace:
+    """A crop whose face was replaced: the model's output, on its way back to the plate.
+
+    Attributes:
+        pixels: (S, S, 3) float32 RGB, scene-linear AP1, unbounded.
+        alignment: Of the target identity's face in the plate.
+        crop_from_plate: Takes plate pixels to pixels of the crop.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    alignment: Alignment
+    crop_from_plate: Transform
 
 
 def crop_face(

@@ -78,6 +78,19 @@ class ShotEntry(Settings):
     """Layer of the EXR to take RGB from; the root when left out."""
 
 
+class SwapSettings(Settings):
+    """What `swap` writes."""
+
+    st_map: bool = False
+    """Add the layers st.U and st.V: where each plate pixel lies in the unblended crop."""
+
+    crops: bool = False
+    """Also write the unblended swapped crops, as a sequence of their own."""
+
+    compression: str = "zips"
+    """Of the EXRs; zips is lossless and quick to scrub."""
+
+
 class Project(Settings):
     """The contents of `understudy.yaml`."""
 
@@ -101,6 +114,9 @@ class Project(Settings):
 
     min_native: Annotated[int, Field(ge=0, le=8192)] = 0
     """Faces that span fewer plate pixels than this are left out of facesets."""
+
+    swap: SwapSettings = SwapSettings()
+    """What `swap` writes."""
 
     @model_validator(mode="after")
     def _names_are_folder_names(self) -> Project:
