@@ -70,8 +70,9 @@ class FaceFinder:
             self._mesh = solutions.face_mesh.FaceMesh(
                 static_image_mode=True, max_num_faces=1, refine_landmarks=True, min_detection_confidence=0.3
             )
-            self._detector.process(np.zeros((_MESH_SIDE, _MESH_SIDE, 3), np.uint8))
-        self._has_started = False
+            for graph in (self._detector, self._mesh):
+                graph.process(np.zeros((_MESH_SIDE, _MESH_SIDE, 3), np.uint8))
+        self._has_seen_a_face = False
 
     def close(self) -> None:
         """Frees the graphs."""
@@ -141,9 +142,9 @@ class FaceFinder:
         if region.width < 8 or region.height < 8:
             return None
         seen = resample(pixels[region.slices(window)], region, plate_from_mesh, target)
-        with contextlib.nullcontext() if self._has_started else _quiet_native_logging():
+        with contextlib.nullcontext() if self._has_seen_a_face else _quiet_native_logging():
             answer = self._mesh.process(_exposed_view(seen)).multi_face_landmarks
-        self._has_started = bool(answer)
+        self._has_seen_a_face |= bool(answer)
         if not answer:
             return None
         points = np.array([(point.x, point.y, point.z) for point in answer[0].landmark]) * _MESH_SIDE

@@ -142,7 +142,7 @@ class Faceset:
     margin: float
     config: str
     shots: Mapping[str, ShotOfFaceset] = field(default_factory=dict)
-    records: Mapping[tuple[str, int], CropRecord] = field(default_factory=dict)
+    records: Mapping[tuple[str, int], CropRecord] = field(default_factory=dict, repr=False)
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -203,8 +203,8 @@ class Faceset:
         record = self.records.get((shot, frame))
         return record is not None and record.stamp == stamp and self.crop_path(shot, frame).is_file()
 
-    def write_crop(self, shot: str, crop: FaceCrop, stamp: str, color: ColorConfig) -> CropRecord:
-        """Writes a crop and then its line; returns its record.
+    def write_crop(self, shot: str, crop: FaceCrop, stamp: str, color: ColorConfig) -> None:
+        """Writes a crop and then its line.
 
         Raises:
             WriteError: A file cannot be written.
@@ -216,7 +216,6 @@ class Faceset:
         record = CropRecord(shot, crop.alignment, native, crop.face_rgb, stamp)
         line = json.dumps(record.to_json(), separators=(",", ":"))
         append_line(self.folder / "crops.jsonl", line)
-        return record
 
     def read_crop(self, record: CropRecord, color: ColorConfig) -> LoadedCrop:
         """A crop's pixels.

@@ -1,0 +1,219 @@
+"""The extract job: finds the faces of a shot, makes one track steady, and crops it into a faceset."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.errors import FacesetError, NoFaceError, SettingsError
+from understudy.faces.alignment import native_px
+from understudy.faces.crop import crop_face
+from understudy.faces.detect import FaceFinder
+from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
+from understudy.faces.faceset import Faceset
+from understudy.faces.track import aligned_track, largest_track
+from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.plates import format_frames
+from understudy.progress import OnProgress, Progress, ignore_progress
+from understudy.provenance import json_hash
+from understudy.settings.preset import Preset
+from understudy.settings.project import ProjectFolder
+
+__all__ = ["Extracted", "find_faces", "run_extract", "shot_alignments"]
+
+_LOGGER = logging.getLogger(__name__)
+_FINDER = "finder-1"
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What an extract job made.
+
+    Attributes:
+        faceset: The identity's faceset after it; None when it was stopped before.
+        searched: Frames in which faces were searched for.
+        without_face: Frames that hold no face.
+        too_small: Frames whose face spans fewer plate pixels than was asked for, left out.
+        enlarged: Frames whose face spans fewer plate pixels than the crop has.
+        cropped: Crops made by this run.
+        kept: Crops that were there already and still hold.
+        completed: False when it was stopped.
+    """
+
+    faceset: Faceset | None
+    searched: int
+    without_face: tuple[int, ...]
+    too_small: tuple[int, ...]
+    enlarged: tuple[int, ...]
+    cropped: int
+    kept: int
+    completed: bool
+
+
+def run_extract(
+    folder: ProjectFolder,
+    shot_name: str,
+    identity: str,
+    preset: Preset,
+    frames: str | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> Extracted:
+    """Finds, tracks, aligns and crops the main face of a shot into `facesets/IDENTITY`.
+
+    Args:
+        folder: The project.
+        shot_name: The shot.
+        identity: Whose face it is.
+        preset: Gives the crops' size and margin.
+        frames: Frames to do, such as 1001-1010; all when None.
+        on_progress: Called after each frame; False stops after it.
+
+    Raises:
+        UnderstudyError: What is wrong, before anything is written if it can be known then.
+    """
+    folder.identity(identity)
+    shot = open_shot(folder, shot_name)
+    chosen = shot.choose(frames)
+    faceset = _faceset_for(folder, identity, preset)
+    check_free_space(folder.path)
+    if not find_faces(folder, shot, chosen, on_progress):
+        return Extracted(None, 0, (), (), (), 0, 0, completed=False)
+    alignments = {
+        number: alignment for number, alignment in shot_alignments(folder, shot).items() if number in set(chosen)
+    }
+    if not alignments:
+        raise NoFaceError(
+            f"No face was found in {len(chosen)} frames of shot '{shot_name}' ({format_frames(chosen)}). "
+            "Check the plate's colour space with: understudy inspect PLATE; or leave these frames out with --frames.",
+            shot=shot_name,
+        )
+    least = folder.project.min_native
+    sizes = {number: native_px(alignment.aligned_from_plate) for number, alignment in alignments.items()}
+    too_small = tuple(number for number in alignments if sizes[number] < least)
+    if len(too_small) == len(alignments):
+        raise NoFaceError(
+            f"Every face of shot '{shot_name}' spans fewer than {least} plate pixels (the largest "
+            f"{max(sizes.values()):.0f}). Ask for less with --min-native.",
+            shot=shot_name,
+        )
+    wanted = [alignment for number, alignment in alignments.items() if number not in set(too_small)]
+    enlarged = tuple(item.frame for item in wanted if sizes[item.frame] < preset.model.size)
+    if enlarged:
+        _LOGGER.warning(
+            "%d of %d faces span fewer than %d plate pixels (the smallest %.0f): their crops are enlarged.",
+            len(enlarged),
+            len(wanted),
+            preset.model.size,
+            min(sizes[number] for number in enlarged),
+        )
+    stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}
+    cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
+    faceset = faceset.with_records_on_disk()
+    if completed:
+        faceset = faceset.finished_shot(
+            shot.name, shot.space.name, frozenset(chosen), folder.project.white_balance, stamps
+        )
+    without = tuple(number for number in chosen if number not in alignments)
+    if without:
+        _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
+    return Extracted(
+        faceset=faceset,
+        searched=len(chosen),
+        without_face=without,
+        too_small=too_small,
+        enlarged=enlarged,
+        cropped=cropped,
+        kept=len(wanted) - cropped if completed else 0,
+        completed=completed,
+    )
+
+
+def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], on_progress: OnProgress) -> bool:
+    """Searches frames that were not searched before, or whose file has changed since; False when stopped.
+
+    Each frame's faces are on disk before the next frame is begun.
+    """
+    path = folder.faces_file(shot.name)
+    known = read_found_frames(path)
+    stamps = {number: f"{shot.stamp(number)}:{_FINDER}" for number in frames}
+    missing = [number for number in frames if number not in known or known[number].stamp != stamps[number]]
+    if not missing:
+        return True
+    done = len(frames) - len(missing)
+    with FaceFinder() as finder:
+        for number, frame in shot.read_all(missing):
+            working = shot.color.to_working(frame.rgb(shot.layer), shot.space.name)
+            pixels = shot.color.ap1_from_working(working)
+            faces = finder.find(pixels, frame.data_window, number, frame.pixel_aspect)
+            append_found_frame(path, FoundFrame(number, faces, stamps[number]))
+            done += 1
+            if not on_progress(Progress("finding faces", done, len(frames), f"frame {number}")) and done < len(frames):
+                return False
+    return True
+
+
+def shot_alignments(folder: ProjectFolder, shot: OpenedShot) -> dict[int, Alignment]:
+    """The steady alignment of the shot's main face, by frame, from all frames that were searched so far."""
+    known = read_found_frames(folder.faces_file(shot.name))
+    own = {number: found for number, found in known.items() if number in set(shot.frames)}
+    track = largest_track(own)
+    if track is None:
+        return {}
+    return {alignment.frame: alignment for alignment in aligned_track(track, shot.pixel_aspect)}
+
+
+def _faceset_for(folder: ProjectFolder, identity: str, preset: Preset) -> Faceset:
+    """The identity's faceset to add to, which must have this size and margin, or a new one."""
+    path = folder.faceset(identity)
+    size, margin = preset.model.size, preset.margin
+    if not Faceset.exists(path):
+        return Faceset(path, identity, size, margin, folder.project.ocio).with_records_on_disk()
+    faceset = Faceset.open(path)
+    if (faceset.size, faceset.margin) != (size, margin):
+        raise SettingsError(
+            f"Faceset '{identity}' holds crops for {faceset.size} px with margin {faceset.margin:g}, and preset "
+            f"'{preset.name}' asks for {size} px with {margin:g}. Name the same preset, or delete {path}.",
+            path=str(path),
+        )
+    if faceset.config != folder.project.ocio:
+        raise FacesetError(
+            f"Faceset '{identity}' was made with OCIO config '{faceset.config}', and the project names "
+            f"'{folder.project.ocio}'. Delete {path} and extract again.",
+            path=str(path),
+        )
+    return faceset
+
+
+def _crop_stamp(shot: OpenedShot, alignment: Alignment, faceset: Faceset) -> str:
+    return json_hash(
+        {
+            "file": shot.stamp(alignment.frame),
+            "alignment": np.round(alignment.aligned_from_plate, 7).tolist(),
+            "landmarks": np.round(alignment.landmarks_plate, 2).tolist(),
+            "size": faceset.size,
+            "margin": faceset.margin,
+        }
+    )[:16]
+
+
+def _write_crops(
+    shot: OpenedShot,
+    faceset: Faceset,
+    wanted: Sequence[Alignment],
+    stamps: dict[int, str],
+    on_progress: OnProgress,
+) -> tuple[int, bool]:
+    """Writes the crops that are not there yet; returns how many, and whether none is missing now."""
+    by_frame = {item.frame: item for item in wanted}
+    missing = [number for number in by_frame if not faceset.holds(shot.name, number, stamps[number])]
+    done, cropped = len(wanted) - len(missing), 0
+    for number, frame in shot.read_all(missing):
+        crop = crop_face(frame, shot.space.name, shot.color, by_frame[number], faceset.size, faceset.margin, shot.layer)
+        faceset.write_crop(shot.name, crop, stamps[number], shot.color)
+        done, cropped = done + 1, cropped + 1
+        if not on_progress(Progress("cropping faces", done, len(wanted), f"frame {number}")) and done < len(wanted):
+            return cropped, False
+    return cropped, True
