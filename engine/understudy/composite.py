@@ -113,7 +113,7 @@ def layers_of(
     face = color.converted(color.working_from_ap1(placed.pixels), color.working, space)
     soft, core = placed.mattes.soft, placed.mattes.core
     planes = [face * soft[..., None], soft, soft, core, placed.mattes.edge, soft * np.float32(placed.confidence)]
-    channels = LAYER_CHANNELS
+    channels: tuple[str, ...] = LAYER_CHANNELS
     if with_st:
         planes.append(placed.st)
         channels = LAYER_CHANNELS + ST_CHANNELS
@@ -156,7 +156,8 @@ def composite_face(
     rows, columns = placed.box.slices(frame.data_window)
     seen = np.ascontiguousarray(frame.rgb(layer)[rows, columns])
     soft = placed.mattes.soft[..., None]
-    blended = color.to_working(seen, space) * (1 - soft) + color.working_from_ap1(placed.pixels) * soft
+    face = color.working_from_ap1(placed.pixels)
+    blended = np.asarray(color.to_working(seen, space) * (1 - soft) + face * soft, np.float32)
     mixed = np.where(soft > 0, color.converted(blended, color.working, space), seen)
     pixels = frame.pixels.copy()
     prefix = f"{layer}." if layer else ""

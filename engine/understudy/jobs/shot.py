@@ -14,7 +14,7 @@ from understudy.errors import PlateError, SettingsError, UnknownNameError, Write
 from understudy.plates import Frame, Plate, find_sequence, format_frames, parse_frames, read_frame, read_header
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["OpenedShot", "check_free_space", "open_shot"]
+__all__ = ["OpenedShot", "check_free_space", "config_of", "open_shot"]
 
 _LOGGER = logging.getLogger(__name__)
 _LEAST_FREE_BYTES = 64 << 20
@@ -101,7 +101,7 @@ def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:
         PlateError: The first frame cannot be read, or lacks the shot's layer.
     """
     entry = folder.shot(name)
-    color = ColorConfig.load(_config_path(folder))
+    color = config_of(folder)
     plate = find_sequence(folder.plate_pattern(name))
     frames = parse_frames(entry.frames) if entry.frames else plate.numbers
     plate.check_frames(frames)
@@ -125,6 +125,18 @@ def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:
     return OpenedShot(name, plate, frames, space, entry.layer, color, header.pixel_aspect)
 
 
+def config_of(folder: ProjectFolder) -> ColorConfig:
+    """The project's OCIO config; a path is looked up from the project folder first.
+
+    Raises:
+        UnknownNameError: There is no such config.
+        ColorError: It cannot be used.
+    """
+    name = folder.project.ocio
+    beside = folder.path / name
+    return ColorConfig.load(str(beside) if beside.is_file() else name)
+
+
 def check_free_space(folder: Path) -> None:
     """Returns when there is room to write at all, so that a full disk is told before the work.
 
@@ -140,13 +152,6 @@ def check_free_space(folder: Path) -> None:
             f"{existing} has {free >> 20} MiB free, too little to write results. Make room and run it again.",
             path=str(existing),
         )
-
-
-def _config_path(folder: ProjectFolder) -> str:
-    """The config's name, or its path from the project folder when a file lies there."""
-    name = folder.project.ocio
-    beside = folder.path / name
-    return str(beside) if beside.is_file() else name
 
 
 def _check_layer(frame: Frame, layer: str | None, path: Path) -> None:

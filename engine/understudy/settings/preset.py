@@ -83,6 +83,10 @@ class ModelSettings(Settings):
     size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 256
     """Side of the crop that goes in and comes out, in pixels."""
 
+    underpainting: Annotated[int, Field(ge=0, le=64)] = 0
+    """Side, in blocks, of the coarse picture of the crop that faces are painted over: it carries the plate's light; 0
+    paints on a blank."""
+
     encoder: EncoderSettings = EncoderSettings()
     """Sees."""
 
@@ -122,6 +126,9 @@ class TrainingSettings(Settings):
     warm_up: Annotated[int, Field(ge=0, le=100_000)] = 100
     """Iterations in which the learning rate climbs from 0."""
 
+    cool_down: Share = 0.5
+    """Last share of a run in which the learning rate falls to 0."""
+
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
     """Of AdamW."""
 
@@ -148,6 +155,12 @@ class TrainingSettings(Settings):
 
     exposure_stops: Annotated[float, Field(ge=0.0, le=4.0)] = 0.3
     """Largest random change of exposure."""
+
+    tint_stops: Annotated[float, Field(ge=0.0, le=2.0)] = 0.05
+    """Standard deviation of a random gain of each colour channel."""
+
+    falloff_stops: Annotated[float, Field(ge=0.0, le=2.0)] = 0.2
+    """Standard deviation of a random light that falls off smoothly over the face."""
 
     ssim_weight: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
     """Weight of 1 - SSIM in the loss."""
@@ -189,6 +202,17 @@ class Preset(Settings):
     def to_json(self) -> str:
         """Canonical JSON text, as snapshots and logs hold it."""
         return json.dumps({"schema": "preset-1", **self.model_dump(mode="json")}, sort_keys=True)
+
+
+    def with_overrides(self, overrides: Sequence[str]) -> Preset:
+        """This preset with `field=value` changes.
+
+        Raises:
+            SettingsError: An override is wrong; the message names field and reason.
+        """
+        if not overrides:
+            return self
+        return validated(Preset, apply_overrides(self.model_dump(mode="json"), overrides), f"--set on {self.name}")
 
 
 def preset_names() -> list[str]:

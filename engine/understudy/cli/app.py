@@ -1,0 +1,77 @@
+"""The command `understudy`: its options for all commands, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from understudy import __version__
+from understudy.cli import terminal
+from understudy.cli.looking import looking
+from understudy.cli.making import making
+from understudy.cli.project import identity, project, shot
+from understudy.cli.synth import synth
+from understudy.errors import UnderstudyError
+
+__all__ = ["app", "main"]
+
+_LOGGER = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="understudy",
+    help="Face replacement for film plates: float and scene-linear from plate to EXR.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for part in (project, making, looking):
+    app.registered_commands.extend(part.registered_commands)
+app.add_typer(shot, name="shot")
+app.add_typer(identity, name="identity")
+app.add_typer(synth, name="synth")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        terminal.say(f"understudy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Option("-C", metavar="DIR", help="The project folder.")] = Path(),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what goes on.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+    context.obj = directory
+    terminal.configure_logging(verbose)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command line; returns its exit code: 0 done, 1 failed, 2 not meant, 130 stopped."""
+    terminal.configure_logging(verbose=False)
+    try:
+        answer = typer.main.get_command(app).main(args=arguments, prog_name="understudy", standalone_mode=False)
+        return int(answer) if isinstance(answer, int) else 0
+    except UnderstudyError as error:
+        _LOGGER.debug("where it came from", exc_info=error)
+        terminal.report_error(error.message)
+        return error.exit_code
+    except TyperException as error:
+        terminal.report_error(f"{error.format_message()} See: understudy --help")
+        return 2
+    except (KeyboardInterrupt, Abort, terminal.Stopped):
+        terminal.announce("Stopped. What was finished is kept; the same command goes on from there.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1

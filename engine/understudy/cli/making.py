@@ -1,0 +1,173 @@
+"""Commands that do the work: extract, train, swap, preview, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.cli.project import DRY_RUN
+from understudy.cli.terminal import Stopped, say, watching
+from understudy.errors import SettingsError
+from understudy.settings.project import ProjectFolder
+
+__all__ = ["making"]
+
+making = typer.Typer()
+
+_FRAMES = typer.Option(metavar="RANGE", help="Such as 1001-1010; all of the shot when left out.")
+_SET = typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times.")
+_PRESET = typer.Option(metavar="NAME", help="See: understudy presets")
+
+
+@making.command("extract")
+def extract(
+    context: typer.Context,
+    shot: Annotated[str, typer.Argument(help="The shot.")],
+    identity: Annotated[str, typer.Option(help="Whose face it is.")],
+    frames: Annotated[str | None, _FRAMES] = None,
+    preset: Annotated[str | None, _PRESET] = None,
+    min_native: Annotated[int | None, typer.Option(metavar="PX", help="Leave out smaller faces.")] = None,
+    settings: Annotated[list[str] | None, _SET] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+) -> None:
+    """Find, track, align and crop the face of a shot."""
+    from understudy.jobs.extract import run_extract
+    from understudy.jobs.shot import open_shot
+    from understudy.jobs.train import choose_preset
+
+    overrides = (*(settings or ()), *((f"min_native={min_native}",) if min_native is not None else ()))
+    folder = _with_settings(ProjectFolder.open(context.obj), overrides)
+    chosen = choose_preset(folder, None, preset, ())
+    if dry_run:
+        folder.identity(identity)
+        count = len(open_shot(folder, shot).choose(frames))
+        say(f"would search {count} frames of {shot} and crop to {folder.faceset(identity)} at {chosen.model.size} px")
+        return
+    with watching() as on_progress:
+        made = run_extract(folder, shot, identity, chosen, frames, on_progress)
+    if not made.completed or made.faceset is None:
+        raise Stopped
+    sizes = [record.native_px for key, record in made.faceset.records.items() if key[0] == shot]
+    say(f"{made.faceset.folder}: {made.cropped} crops made, {made.kept} kept, at {made.faceset.size} px")
+    say(f"the face spans {min(sizes):.0f} to {max(sizes):.0f} plate pixels; no face in {len(made.without_face)} frames")
+    if made.too_small:
+        say(f"{len(made.too_small)} faces were smaller than asked for and were left out")
+
+
+@making.command("train")
+def train(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="What the model is called.")],
+    preset: Annotated[str | None, _PRESET] = None,
+    source: Annotated[str | None, typer.Option(help="Source identity, when the project has several.")] = None,
+    target: Annotated[str | None, typer.Option(help="Target identity, when the project has several.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Iteration to reach.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train now.")] = None,
+    init_from: Annotated[
+        list[Path] | None, typer.Option(metavar="SNAPSHOT", help="Start from the weights of another model.")
+    ] = None,
+    settings: Annotated[list[str] | None, _SET] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+) -> None:
+    """Train a model, or go on training it."""
+    from understudy.faces.faceset import Faceset
+    from understudy.jobs.train import choose_preset, model_pair, run_train
+    from understudy.provenance import check_consent
+
+    folder = ProjectFolder.open(context.obj)
+    chosen = choose_preset(folder, model, preset, settings or ())
+    if dry_run:
+        pair = model_pair(folder, model, source, target)
+        check_consent(folder, pair.source)
+        counts = [len(Faceset.open(folder.faceset(name)).records) for name in (pair.source, pair.target)]
+        say(
+            f"would train {folder.model(model)}: {pair.source} ({counts[0]} faces) into {pair.target} "
+            f"({counts[1]} faces), preset {chosen.name}, {chosen.model.size} px"
+        )
+        return
+    with watching() as on_progress:
+        result = run_train(
+            folder, model, chosen, source, target, iterations, minutes, tuple(init_from or ()), on_progress
+        )
+    if result is None:
+        raise Stopped
+    loss = f", loss {result.loss:.4f}" if result.loss is not None else ""
+    say(f"iteration {result.iteration}{loss}: {result.ended_because}")
+    say(f"snapshot {result.snapshot}")
+    if result.preview is not None:
+        say(f"preview  {result.preview}")
+    if not result.completed:
+        raise Stopped
+
+
+@making.command("swap")
+def swap(
+    context: typer.Context,
+    shot: Annotated[str, typer.Argument(help="The shot.")],
+    model: Annotated[str, typer.Option(help="The model; its newest snapshot swaps.")],
+    frames: Annotated[str | None, _FRAMES] = None,
+    comp: Annotated[bool, typer.Option("--comp", help="Write the full-frame composite as well.")] = False,
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Keep every result that is there.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; swaps/SHOT when left out.")] = None,
+    settings: Annotated[list[str] | None, _SET] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+) -> None:
+    """Write the swapped face of a shot as EXRs with mattes."""
+    from understudy.jobs.swap import open_swapper, run_swap
+
+    folder = _with_settings(ProjectFolder.open(context.obj), settings or ())
+    if dry_run:
+        swapper = open_swapper(folder, shot, model)
+        count = len(swapper.shot.choose(frames))
+        say(f"would write {count} frames to {out or folder.swaps(shot)} with model {swapper.snapshot.hash[:12]}")
+        return
+    with watching() as on_progress:
+        made = run_swap(folder, shot, model, frames, comp, skip_existing, out, on_progress)
+    say(f"{len(made.written)} frames written, {len(made.kept)} kept, {len(made.without_face)} without a face")
+    for pattern in made.patterns:
+        say(pattern)
+    if not made.completed:
+        raise Stopped
+
+
+@making.command("preview")
+def preview(
+    context: typer.Context,
+    shot: Annotated[str, typer.Argument(help="The shot.")],
+    model: Annotated[str, typer.Option(help="The model; its newest snapshot swaps.")],
+    frame: Annotated[int, typer.Option(help="Which frame.")],
+    settings: Annotated[list[str] | None, _SET] = None,
+) -> None:
+    """Swap one frame, as EXR and as PNG (plate, composite, matte)."""
+    from understudy.jobs.preview import preview_frame
+
+    folder = _with_settings(ProjectFolder.open(context.obj), settings or ())
+    for path in preview_frame(folder, shot, model, frame):
+        say(str(path))
+
+
+@making.command("demo")
+def demo(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path("understudy-demo"),
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 4.0,
+    preset: Annotated[str, _PRESET] = "u128",
+) -> None:
+    """Make two synthetic performers and a shot, train, swap, and show how close it came."""
+    from understudy.demo import run_demo
+
+    with watching() as on_progress:
+        result = run_demo(context.obj / folder, minutes, preset, on_progress)
+    if result is None:
+        raise Stopped
+    for line in result.lines():
+        say(line)
+
+
+def _with_settings(folder: ProjectFolder, overrides: list[str] | tuple[str, ...]) -> ProjectFolder:
+    """The project with `--set field=value` applied, for this command only."""
+    if any(override.split("=")[0].strip() in ("ocio", "identities", "shots") for override in overrides):
+        raise SettingsError("--set changes how a command works; identities, shots and ocio stand in understudy.yaml.")
+    return ProjectFolder(folder.path, folder.with_overrides(tuple(overrides))) if overrides else folder

@@ -1,0 +1,52 @@
+"""One frame, quickly: the result of a frame as EXR, and a picture of it to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from understudy.errors import NoFaceError
+from understudy.faces.face import read_found_frames
+from understudy.jobs.swap import open_swapper
+from understudy.plates import Frame, write_frame
+from understudy.settings.project import ProjectFolder
+from understudy.sheet import Picture, fitted, labelled_sheet, write_png
+
+__all__ = ["matte_picture", "preview_frame"]
+
+_WIDTH = 960
+
+
+def preview_frame(folder: ProjectFolder, shot_name: str, model_name: str, number: int) -> tuple[Path, Path]:
+    """Writes `swaps/SHOT/preview/SHOT.MODEL.####.exr`, the layers, and `.png`: plate, composite and matte.
+
+    Raises:
+        NoFaceError: The frame was not searched, or holds no face.
+        UnderstudyError: Whatever else `run_swap` would say.
+    """
+    swapper = open_swapper(folder, shot_name, model_name)
+    swapper.shot.choose(str(number))
+    if number not in swapper.alignments:
+        searched = number in read_found_frames(folder.faces_file(shot_name))
+        reason = "holds no face" if searched else "was not searched for faces yet; run understudy extract"
+        raise NoFaceError(f"Frame {number} of shot '{shot_name}' {reason}.", shot=shot_name, frame=number)
+    frame = swapper.shot.read(number)
+    pictures = swapper.results(number, frame, with_comp=True)
+    base = folder.swaps(shot_name) / "preview" / f"{shot_name}.{model_name}.{number:04d}"
+    exr, png = base.with_name(f"{base.name}.exr"), base.with_name(f"{base.name}.png")
+    write_frame(exr, pictures["face"], swapper.settings.compression)
+    color, space, layer = swapper.shot.color, swapper.shot.space.name, swapper.shot.layer
+    stops = float(np.log2(np.mean(swapper.training.gains)))
+    shown = [color.display(picture.rgb(layer), space, stops) for picture in (frame, pictures["comp"])]
+    row = [fitted(picture, _WIDTH) for picture in (*shown, matte_picture(pictures["face"], frame))]
+    write_png(png, labelled_sheet(("plate", "composite", "matte"), [row]))
+    return exr, png
+
+
+def matte_picture(layers: Frame, plate: Frame) -> Picture:
+    """(H, W, 3) uint8: the soft matte of a result over the plate's data window."""
+    whole = np.zeros(plate.pixels.shape[:2], np.float32)
+    rows, columns = layers.data_window.intersect(plate.data_window).slices(plate.data_window)
+    whole[rows, columns] = layers.channel("face.A")
+    return np.repeat((np.clip(whole, 0, 1) * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=2)

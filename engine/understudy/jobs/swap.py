@@ -1,0 +1,292 @@
+"""The swap job: writes the results of a shot, frame by frame, and says in a manifest how each was made."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from understudy import __version__
+from understudy.color import TrainingSpace
+from understudy.composite import composite_face, empty_layers, layers_of, place_face
+from understudy.durable import append_line
+from understudy.errors import FacesetError, ModelFileError, NoFaceError
+from understudy.faces.crop import SwappedFace, crop_face
+from understudy.faces.face import Alignment, read_found_frames
+from understudy.faces.faceset import Faceset
+from understudy.jobs.extract import shot_alignments
+from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.model.device import chosen_device
+from understudy.model.snapshot import Snapshot, newest_snapshot, read_snapshot
+from understudy.model.swap_model import SwapModel
+from understudy.plates import Frame, format_frames, write_frame
+from understudy.progress import OnProgress, Progress, ignore_progress
+from understudy.provenance import attributes_of, check_consent, file_hash, json_hash
+from understudy.settings.project import ProjectFolder, SwapSettings
+from understudy.swap import swap_face
+
+__all__ = ["Swapped", "Swapper", "open_swapper", "read_manifest", "run_swap"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """What a swap job made.
+
+    Attributes:
+        folder: Where.
+        patterns: The sequences in it, as patterns with `####`.
+        written: Frames that this run wrote.
+        kept: Frames that were there already and still hold.
+        without_face: Frames without a face, whose result is empty.
+        completed: False when it was stopped.
+    """
+
+    folder: Path
+    patterns: tuple[str, ...]
+    written: tuple[int, ...]
+    kept: tuple[int, ...]
+    without_face: tuple[int, ...]
+    completed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Swapper:
+    """Everything that swapping a frame of one shot needs, checked and loaded.
+
+    Attributes:
+        shot: The shot.
+        model: On `device`, in evaluation mode.
+        snapshot: Where the model came from.
+        training: The training space of the shot's target identity.
+        alignments: Of the shot's main face, by frame.
+        consent: Of the source identity, plain values.
+        settings: What to write.
+        device: Where the model is.
+    """
+
+    shot: OpenedShot
+    model: SwapModel
+    snapshot: Snapshot
+    training: TrainingSpace
+    alignments: Mapping[int, Alignment]
+    consent: Mapping[str, str]
+    settings: SwapSettings
+    device: torch.device
+
+    def recipe(self, number: int) -> str:
+        """SHA-256 of everything that decides the pixels of a frame's results."""
+        alignment = self.alignments.get(number)
+        placed = (
+            [np.round(alignment.aligned_from_plate, 7).tolist(), np.round(alignment.landmarks_plate, 2).tolist()]
+            if alignment
+            else None
+        )
+        return json_hash(
+            {
+                "model": self.snapshot.hash,
+                "plate": self.shot.stamp(number),
+                "alignment": placed,
+                "training": self.training.to_json(),
+                "ocio": self.shot.color.name,
+                "consent": dict(self.consent),
+                "settings": self.settings.model_dump(mode="json"),
+                "software": __version__,
+            }
+        )
+
+    def swap(self, number: int, frame: Frame) -> SwappedFace | None:
+        """The swapped face of a frame; None when the frame holds no face."""
+        alignment = self.alignments.get(number)
+        if alignment is None:
+            return None
+        size = self.snapshot.preset.model.size
+        crop = crop_face(frame, self.shot.space.name, self.shot.color, alignment, size, 0.0, self.shot.layer)
+        return swap_face(self.model, crop, self.training, self.device)
+
+    def results(self, number: int, frame: Frame, with_comp: bool) -> dict[str, Frame]:
+        """The pictures of a frame, by the name of their sequence: "face", and on request "comp" and "crop"."""
+        swapped = self.swap(number, frame)
+        placed = place_face(swapped, frame) if swapped else None
+        color, space = self.shot.color, self.shot.space.name
+        attributes: dict[str, Any] = attributes_of(
+            self.consent,
+            self.snapshot.hash,
+            self.recipe(number),
+            file_hash(self.shot.plate.path(number)),
+        )
+        attributes["understudy/frame"] = number
+        attributes["understudy/colorspace"] = space
+        with_st = self.settings.st_map
+        layers = (
+            layers_of(placed, frame, space, color, attributes, with_st)
+            if placed
+            else empty_layers(frame, attributes, with_st)
+        )
+        pictures = {"face": layers}
+        if with_comp:
+            pictures["comp"] = composite_face(placed, frame, space, color, attributes, self.shot.layer)
+        if self.settings.crops and swapped:
+            face = color.converted(color.working_from_ap1(swapped.pixels), color.working, space)
+            pictures["crop"] = Frame.of(face, metadata=attributes)
+        return pictures
+
+
+def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str) -> Swapper:
+    """A shot and a model, checked for each other.
+
+    Raises:
+        ConsentError: The source identity may not be put into this shot.
+        ModelFileError: The model has no usable snapshot.
+        FacesetError: The shot was not extracted for the model's target identity.
+    """
+    shot = open_shot(folder, shot_name)
+    snapshot = read_snapshot(newest_snapshot(folder.model(model_name)))
+    pair, path = snapshot.facts.get("identities"), folder.model(model_name)
+    if not isinstance(pair, dict) or not {"source", "target"} <= set(pair):
+        raise ModelFileError(
+            f"The snapshot in {path} does not say whose face it paints; train it again.", path=str(path)
+        )
+    consent = check_consent(folder, str(pair["source"]), shot_name)
+    target = str(pair["target"])
+    extract = f"understudy extract {shot_name} --identity {target}"
+    if not Faceset.exists(folder.faceset(target)):
+        raise FacesetError(f"Shot '{shot_name}' has no faces of '{target}' yet. Run: {extract}", shot=shot_name)
+    shots = Faceset.open(folder.faceset(target)).shots
+    if shot_name not in shots:
+        raise FacesetError(f"Shot '{shot_name}' has no faces of '{target}' yet. Run: {extract}", shot=shot_name)
+    device = chosen_device()
+    return Swapper(
+        shot=shot,
+        model=snapshot.build().to(device).eval(),
+        snapshot=snapshot,
+        training=shots[shot_name].training,
+        alignments=shot_alignments(folder, shot),
+        consent=consent.to_json(),
+        settings=folder.project.swap,
+        device=device,
+    )
+
+
+def run_swap(
+    folder: ProjectFolder,
+    shot_name: str,
+    model_name: str,
+    frames: str | None = None,
+    with_comp: bool = False,
+    skip_existing: bool = False,
+    out: Path | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> Swapped:
+    """Writes the results of a shot; frames whose result is there and was made just so are kept.
+
+    Args:
+        folder: The project.
+        shot_name: The shot.
+        model_name: The model; its newest snapshot swaps.
+        frames: Frames to do, such as 1001-1010; all when None.
+        with_comp: Also write the full-frame composite.
+        skip_existing: Keep every result that is there, however it was made.
+        out: Folder for the results; `swaps/SHOT` when None.
+        on_progress: Called after each frame; False stops after it.
+
+    Raises:
+        UnderstudyError: What is wrong, before anything is written if it can be known then.
+    """
+    swapper = open_swapper(folder, shot_name, model_name)
+    chosen = swapper.shot.choose(frames)
+    _check_searched(folder, swapper.shot, chosen)
+    target = out or folder.swaps(shot_name)
+    check_free_space(target)
+    manifest = target / "manifest.jsonl"
+    known = read_manifest(manifest)
+    recipes = {number: swapper.recipe(number) for number in chosen}
+    names = ("face", *(("comp",) if with_comp else ()), *(("crop",) if swapper.settings.crops else ()))
+    kept = tuple(
+        number
+        for number in chosen
+        if _is_done(target, shot_name, number, names, swapper.alignments)
+        and (skip_existing or known.get(number, {}).get("recipe") == recipes[number])
+    )
+    missing = [number for number in chosen if number not in set(kept)]
+    _LOGGER.info(
+        "Swap of %s with %s: %d frames to write, %d kept",
+        shot_name,
+        swapper.snapshot.hash[:12],
+        len(missing),
+        len(kept),
+    )
+    written: list[int] = []
+    for number, frame in swapper.shot.read_all(missing):
+        pictures = swapper.results(number, frame, with_comp)
+        files: dict[str, str] = {}
+        for name, picture in pictures.items():
+            path = _paths(target, shot_name, number)[name]
+            write_frame(path, picture, swapper.settings.compression)
+            files[str(path.relative_to(target))] = file_hash(path)
+        line = {"schema": "manifest-1", "frame": number, "recipe": recipes[number], "files": files}
+        append_line(manifest, json.dumps(line, separators=(",", ":")))
+        written.append(number)
+        done = len(kept) + len(written)
+        if not on_progress(Progress("swapping", done, len(chosen), f"frame {number}")) and done < len(chosen):
+            break
+    return Swapped(
+        folder=target,
+        patterns=tuple(_pattern(target, shot_name, name) for name in names),
+        written=tuple(written),
+        kept=kept,
+        without_face=tuple(number for number in chosen if number not in swapper.alignments),
+        completed=len(written) == len(missing),
+    )
+
+
+def read_manifest(path: Path) -> dict[int, dict[str, Any]]:
+    """The manifest's lines by frame, the last of each; a line cut short by a kill does not count."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    known: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        try:
+            values = json.loads(line)
+            known[int(values["frame"])] = {"recipe": str(values["recipe"]), "files": dict(values["files"])}
+        except (ValueError, KeyError, TypeError):
+            continue
+    return dict(sorted(known.items()))
+
+
+def _paths(folder: Path, shot: str, number: int) -> dict[str, Path]:
+    return {
+        "face": folder / f"{shot}.{number:04d}.exr",
+        "comp": folder / "comp" / f"{shot}_comp.{number:04d}.exr",
+        "crop": folder / "crop" / f"{shot}_crop.{number:04d}.exr",
+    }
+
+
+def _pattern(folder: Path, shot: str, name: str) -> str:
+    path = _paths(folder, shot, 0)[name]
+    return str(path.with_name(path.name.replace(".0000.", ".####.")))
+
+
+def _is_done(folder: Path, shot: str, number: int, names: tuple[str, ...], alignments: Mapping[int, Alignment]) -> bool:
+    """True when every picture of a frame is there; a frame without a face has no crop."""
+    paths = _paths(folder, shot, number)
+    return all(paths[name].is_file() for name in names if name != "crop" or number in alignments)
+
+
+def _check_searched(folder: ProjectFolder, shot: OpenedShot, frames: tuple[int, ...]) -> None:
+    """Raises when some frames were never searched for faces: an empty result would pass for "no face"."""
+    found = read_found_frames(folder.faces_file(shot.name))
+    missing = tuple(number for number in frames if number not in found)
+    if missing:
+        raise NoFaceError(
+            f"Frame {format_frames(missing)} of shot '{shot.name}' was not searched for faces yet. "
+            f"Run: understudy extract {shot.name} --identity NAME",
+            shot=shot.name,
+            frames=missing,
+        )

@@ -1,0 +1,158 @@
+"""A trained swap model as a file: weights, the preset that says how to build it, and what must be known to use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from understudy.errors import ModelFileError, SettingsError
+from understudy.model.swap_model import SwapModel, build_model
+from understudy.model.tensor_file import read_record, read_tensors, tensors_sha256, write_tensors
+from understudy.settings.preset import ModelSettings, Preset, preset_from_json
+
+__all__ = ["Snapshot", "expect_fit", "model_hash", "newest_snapshot", "read_facts", "read_snapshot", "write_snapshot"]
+
+_SCHEMA = "snapshot-1"
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What you swap with.
+
+    Attributes:
+        weights: Tensor of every weight, float32 on the CPU, by its name in the model.
+        preset_json: The preset that the model was built and trained with, as `Preset.to_json` wrote it.
+        facts: Plain values that whoever trained has put beside it, such as the training space; not looked into here.
+        hash: `model_hash` of the weights.
+    """
+
+    weights: Mapping[str, Tensor]
+    preset_json: str
+    facts: Mapping[str, Any]
+    hash: str
+
+    @property
+    def preset(self) -> Preset:
+        """The preset, validated."""
+        return preset_from_json(self.preset_json, "the snapshot")
+
+    def build(self) -> SwapModel:
+        """A new model with these weights on the CPU, ready to swap: in evaluation mode, without gradients."""
+        with torch.device("meta"):
+            model = build_model(self.preset.model)
+        model.load_state_dict({name: weight.clone() for name, weight in self.weights.items()}, assign=True)
+        return model.requires_grad_(False).eval()
+
+
+def write_snapshot(path: Path, model: SwapModel, preset: Preset, facts: Mapping[str, Any]) -> None:
+    """Writes a snapshot beside its final name, brings it to the disk, and renames it.
+
+    Args:
+        path: Where to, `.safetensors`.
+        model: On any device.
+        preset: The one that the model was built from.
+        facts: Plain values to keep beside the weights.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    record = {"preset": json.loads(preset.to_json()), "facts": dict(facts)}
+    write_tensors(path, _SCHEMA, model.state_dict(), record)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The snapshot in a file, checked: whole, ours, and with finite weights that fit its preset.
+
+    Raises:
+        ModelFileError: It is missing, damaged, or something else; the message says which.
+    """
+    weights, record = read_tensors(path, _SCHEMA, "snapshot")
+    preset, facts = _preset_and_facts(record, path)
+    expect_fit(weights, preset.model, path, "snapshot")
+    return Snapshot(weights, preset.to_json(), facts, model_hash(weights))
+
+
+def newest_snapshot(folder: Path) -> Path:
+    """The newest of a model's snapshots.
+
+    Args:
+        folder: The model's, which holds `snapshots/`.
+
+    Raises:
+        ModelFileError: There is none.
+    """
+    found = sorted((folder / "snapshots").glob("iteration-*.safetensors"))
+    if not found:
+        raise ModelFileError(
+            f"Model '{folder.name}' has no snapshot in {folder / 'snapshots'}. Run: understudy train {folder.name}",
+            path=str(folder),
+        )
+    return found[-1]
+
+
+def read_facts(path: Path) -> tuple[Preset, dict[str, Any]]:
+    """The preset and the facts of a snapshot, without its weights; quick, for lists.
+
+    Raises:
+        ModelFileError: It is missing, damaged, or something else.
+    """
+    return _preset_and_facts(read_record(path, _SCHEMA, "snapshot"), path)
+
+
+def model_hash(weights: Mapping[str, Tensor] | SwapModel) -> str:
+    """12 hexadecimal digits that stand for these weights, whatever file they lie in and whatever is known of them."""
+    state = weights.state_dict() if isinstance(weights, SwapModel) else weights
+    return tensors_sha256({name: weight.detach().to("cpu") for name, weight in state.items()})[:12]
+
+
+def expect_fit(weights: Mapping[str, Tensor], settings: ModelSettings, path: Path, what: str) -> None:
+    """Refuses weights that are not those of this model.
+
+    Args:
+        weights: By name.
+        settings: What they should be the weights of.
+        path: Where they come from, for the message.
+        what: What the user calls that file.
+
+    Raises:
+        ModelFileError: Names, shapes or types differ, or a weight is not finite.
+    """
+    with torch.device("meta"):
+        wanted = build_model(settings).state_dict()
+    strange = sorted(wanted.keys() ^ weights.keys())
+    if strange:
+        raise _unfit(path, what, f"'{strange[0]}' is {'missing' if strange[0] in wanted else 'not part of it'}")
+    for name, weight in weights.items():
+        if weight.shape != wanted[name].shape or weight.dtype != wanted[name].dtype:
+            found, right = tuple(weight.shape), tuple(wanted[name].shape)
+            raise _unfit(path, what, f"'{name}' is {found} {weight.dtype}, not {right} {wanted[name].dtype}")
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelFileError(
+                f"The {what} {path} holds weights that are not numbers, in '{name}'. Use an earlier {what}.",
+                path=str(path),
+            )
+
+
+def _preset_and_facts(record: Mapping[str, Any], path: Path) -> tuple[Preset, dict[str, Any]]:
+    facts = record.get("facts")
+    if not isinstance(facts, dict):
+        raise ModelFileError(f"The snapshot {path} says nothing of itself. Train or copy it again.", path=str(path))
+    try:
+        return preset_from_json(json.dumps(record.get("preset")), f"snapshot {path}"), facts
+    except SettingsError as error:
+        raise ModelFileError(
+            f"The snapshot cannot be used by this version of Understudy: {error}", path=str(path)
+        ) from error
+
+
+def _unfit(path: Path, what: str, how: str) -> ModelFileError:
+    return ModelFileError(
+        f"The weights in the {what} {path} do not fit its preset: {how}. Train it again, or use another {what}.",
+        path=str(path),
+    )

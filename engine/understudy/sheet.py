@@ -1,0 +1,80 @@
+"""Sheets: pictures in labelled rows and columns, for looking at. Display-encoded, 8 bits, PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from understudy.durable import write_bytes
+from understudy.errors import WriteError
+
+__all__ = ["Picture", "fitted", "labelled_sheet", "write_png"]
+
+Picture = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB, 0..255, display-encoded."""
+
+_GAP = 4
+_LABEL_HEIGHT = 28
+_BACKGROUND = 40
+_TEXT = (230, 230, 230)
+
+
+def fitted(picture: Picture, width: int) -> Picture:
+    """The picture made smaller, never larger, so that it is at most `width` wide."""
+    if picture.shape[1] <= width:
+        return picture
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def labelled_sheet(columns: Sequence[str], rows: Sequence[Sequence[Picture]], labels: Sequence[str] = ()) -> Picture:
+    """One picture of many: a line of column names, then the rows.
+
+    Args:
+        columns: Name of each column; may be empty strings.
+        rows: In each row one picture for each column, all of one size.
+        labels: Name of each row, written into its first picture; none when empty.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    height, width = rows[0][0].shape[:2]
+    sheet = np.full(
+        (_LABEL_HEIGHT + len(rows) * (height + _GAP), len(columns) * (width + _GAP) - _GAP, 3), _BACKGROUND, np.uint8
+    )
+    for index, name in enumerate(columns):
+        _write_text(sheet, name, index * (width + _GAP) + 3, _LABEL_HEIGHT // 2, width)
+    for line, row in enumerate(rows):
+        top = _LABEL_HEIGHT + line * (height + _GAP)
+        for index, picture in enumerate(row):
+            left = index * (width + _GAP)
+            sheet[top : top + height, left : left + width] = picture
+        if labels:
+            _write_text(sheet, labels[line], 5, top + 12, width)
+    return sheet
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Writes a picture as PNG, whole or not at all.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    done, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+    if not done:
+        raise WriteError(f"{path} cannot be written: the picture did not encode.", path=str(path))
+    write_bytes(path, encoded.tobytes())
+
+
+def _write_text(sheet: Picture, text: str, left: int, middle: int, width: int) -> None:
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.5
+    if not text:
+        return
+    (wide, high), _ = cv2.getTextSize(text, font, size, 1)
+    size *= min(1.0, (width - 8) / wide)
+    cv2.putText(sheet, text, (left, middle + high // 2), font, size, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(sheet, text, (left, middle + high // 2), font, size, _TEXT, 1, cv2.LINE_AA)

@@ -1,0 +1,78 @@
+"""From a faceset on disk to the codes that a trainer draws its batches from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from understudy.color import ColorConfig, TrainingSpace
+from understudy.errors import FacesetError, SettingsError
+from understudy.faces.faceset import CropRecord, Faceset
+from understudy.geometry import Box, compose, crop_from_aligned, inverse
+from understudy.progress import OnProgress, Progress, ignore_progress
+from understudy.resample import oversampling, reduced, resample
+from understudy.settings.preset import Preset
+from understudy.training.batches import FaceCodes, crop_side, quantised
+
+__all__ = ["load_face_codes"]
+
+
+def load_face_codes(
+    faceset: Faceset, color: ColorConfig, preset: Preset, on_progress: OnProgress = ignore_progress
+) -> FaceCodes | None:
+    """All crops of a faceset in training space, each with its shot's exposure normalised; None when stopped.
+
+    Args:
+        faceset: With crops at least as large as the preset's.
+        color: The config whose working space the crops are in.
+        preset: Gives size and margin.
+        on_progress: Called for each crop.
+
+    Raises:
+        FacesetError: The faceset is empty.
+        SettingsError: Its crops are smaller than the preset asks for.
+        PlateError: A crop is missing or broken.
+    """
+    if not faceset.records:
+        raise FacesetError(
+            f"Faceset '{faceset.identity}' holds no crops. Run: understudy extract SHOT --identity {faceset.identity}",
+            path=str(faceset.folder),
+        )
+    size, margin = preset.model.size, preset.margin
+    if faceset.size < size or faceset.margin < margin - 1e-9:
+        raise SettingsError(
+            f"Faceset '{faceset.identity}' holds crops for {faceset.size} px with margin {faceset.margin:g}, "
+            f"and preset '{preset.name}' asks for {size} px with {margin:g}. Delete {faceset.folder} and extract again with "
+            f"--preset {preset.name}.",
+            path=str(faceset.folder),
+        )
+    side, count = crop_side(size, margin), len(faceset.records)
+    codes = np.empty((count, side, side, 3), np.uint16)
+    mattes = np.empty((count, side, side), np.uint8)
+    for index, record in enumerate(faceset.records.values()):
+        codes[index], mattes[index] = _loaded(faceset, record, color, preset)
+        report = Progress("loading faces", index + 1, count, faceset.identity)
+        if not on_progress(report):
+            return None
+    return FaceCodes(codes, mattes)
+
+
+def _loaded(
+    faceset: Faceset, record: CropRecord, color: ColorConfig, preset: Preset
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint16]], np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    """Codes (S, S, 3) uint16 and matte (S, S) uint8 of one crop at the preset's size."""
+    crop = faceset.read_crop(record, color)
+    neutral, pixels, matte = TrainingSpace(), crop.pixels, crop.matte
+    size, margin = preset.model.size, preset.margin
+    if (faceset.size, faceset.margin) != (size, margin):
+        stored_from_wanted = compose(
+            crop_from_aligned(faceset.size, faceset.margin), inverse(crop_from_aligned(size, margin))
+        )
+        window = Box(0, 0, pixels.shape[1], pixels.shape[0])
+        target = Box(0, 0, crop_side(size, margin), crop_side(size, margin))
+        samples = oversampling(stored_from_wanted)
+        seen = np.dstack([neutral.encode(pixels), matte])
+        resampled = resample(seen, window, stored_from_wanted, target, samples)
+        pixels = reduced(neutral.decode(np.ascontiguousarray(resampled[..., :3])), samples)
+        matte = reduced(resampled[..., 3:], samples)[..., 0]
+    codes = quantised(faceset.shots[record.shot].training.encode(pixels))
+    return codes, (np.clip(matte, 0, 1) * 255 + 0.5).astype(np.uint8)

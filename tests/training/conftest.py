@@ -1,0 +1,62 @@
+"""Two tiny facesets, and a preset that learns them in a second."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from understudy.settings.preset import (
+    DecoderSettings,
+    EncoderSettings,
+    InterSettings,
+    ModelSettings,
+    Preset,
+    TrainingSettings,
+)
+from understudy.training.batches import FaceCodes, crop_side, quantised
+
+
+@pytest.fixture
+def preset() -> Preset:
+    model = ModelSettings(
+        size=64,
+        underpainting=4,
+        encoder=EncoderSettings(stem=4, widths=(8, 16)),
+        inter=InterSettings(kind="convolutional", code=8, width=16),
+        decoder=DecoderSettings(widths=(16, 8), head=4),
+    )
+    training = TrainingSettings(batch=2, learning_rate=3e-3, warm_up=2, iterations=6, cool_down=0.0)
+    return Preset(name="tiny", description="For tests.", model=model, training=training)
+
+
+def disc_faces(count: int, level: float, preset: Preset) -> FaceCodes:
+    """Discs of one level on a dark ground, each a little further right."""
+    side = crop_side(preset.model.size, preset.margin)
+    y, x = np.mgrid[:side, :side]
+    codes = np.full((count, side, side, 3), 0.2, np.float32)
+    mattes = np.zeros((count, side, side), np.uint8)
+    for index in range(count):
+        inside = (x - side / 2 - index) ** 2 + (y - side / 2) ** 2 < (side / 3) ** 2
+        codes[index][inside] = level
+        mattes[index][inside] = 255
+    return FaceCodes(quantised(codes), mattes)
+
+
+@pytest.fixture
+def target(preset: Preset) -> FaceCodes:
+    return disc_faces(4, 0.4, preset)
+
+
+@pytest.fixture
+def source(preset: Preset) -> FaceCodes:
+    return disc_faces(6, 0.5, preset)
+
+
+def grey_picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    return (np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+@pytest.fixture
+def picture_from_codes() -> object:
+    return grey_picture
