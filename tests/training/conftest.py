@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 from understudy.settings.preset import (
     DecoderSettings,
@@ -15,6 +18,15 @@ from understudy.settings.preset import (
     TrainingSettings,
 )
 from understudy.training.batches import FaceCodes, crop_side, quantised
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small wait longer for a second thread than they gain from it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ making = typer.Typer()
 
 _FRAMES = typer.Option(metavar="RANGE", help="Such as 1001-1010; all of the shot when left out.")
 _SET = typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times.")
+_OF_PRESET = ("model.", "margin", "training.")
 _PRESET = typer.Option(metavar="NAME", help="See: understudy presets")
 
 
@@ -38,8 +39,10 @@ def extract(
     from understudy.jobs.train import choose_preset
 
     overrides = (*(settings or ()), *((f"min_native={min_native}",) if min_native is not None else ()))
-    folder = _with_settings(ProjectFolder.open(context.obj), overrides)
-    chosen = choose_preset(folder, None, preset, ())
+    for_preset = [override for override in overrides if override.startswith(_OF_PRESET)]
+    for_project = [override for override in overrides if not override.startswith(_OF_PRESET)]
+    folder = _with_settings(ProjectFolder.open(context.obj), for_project)
+    chosen = choose_preset(folder, None, preset, for_preset)
     if dry_run:
         folder.identity(identity)
         count = len(open_shot(folder, shot).choose(frames))
@@ -121,7 +124,7 @@ def swap(
     if dry_run:
         swapper = open_swapper(folder, shot, model)
         count = len(swapper.shot.choose(frames))
-        say(f"would write {count} frames to {out or folder.swaps(shot)} with model {swapper.snapshot.hash[:12]}")
+        say(f"would write {count} frames to {out or folder.swaps(shot)} with model {swapper.snapshot_sha256[:12]}")
         return
     with watching() as on_progress:
         made = run_swap(folder, shot, model, frames, comp, skip_existing, out, on_progress)

@@ -65,6 +65,7 @@ class Swapper:
         shot: The shot.
         model: On `device`, in evaluation mode.
         snapshot: Where the model came from.
+        snapshot_sha256: SHA-256 of the snapshot's file.
         training: The training space of the shot's target identity.
         alignments: Of the shot's main face, by frame.
         consent: Of the source identity, plain values.
@@ -75,6 +76,7 @@ class Swapper:
     shot: OpenedShot
     model: SwapModel
     snapshot: Snapshot
+    snapshot_sha256: str
     training: TrainingSpace
     alignments: Mapping[int, Alignment]
     consent: Mapping[str, str]
@@ -91,7 +93,7 @@ class Swapper:
         )
         return json_hash(
             {
-                "model": self.snapshot.hash,
+                "model": self.snapshot_sha256,
                 "plate": self.shot.stamp(number),
                 "alignment": placed,
                 "training": self.training.to_json(),
@@ -118,7 +120,7 @@ class Swapper:
         color, space = self.shot.color, self.shot.space.name
         attributes: dict[str, Any] = attributes_of(
             self.consent,
-            self.snapshot.hash,
+            self.snapshot_sha256,
             self.recipe(number),
             file_hash(self.shot.plate.path(number)),
         )
@@ -148,7 +150,8 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str) -> Swap
         FacesetError: The shot was not extracted for the model's target identity.
     """
     shot = open_shot(folder, shot_name)
-    snapshot = read_snapshot(newest_snapshot(folder.model(model_name)))
+    snapshot_path = newest_snapshot(folder.model(model_name))
+    snapshot = read_snapshot(snapshot_path)
     pair, path = snapshot.facts.get("identities"), folder.model(model_name)
     if not isinstance(pair, dict) or not {"source", "target"} <= set(pair):
         raise ModelFileError(
@@ -167,6 +170,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str) -> Swap
         shot=shot,
         model=snapshot.build().to(device).eval(),
         snapshot=snapshot,
+        snapshot_sha256=file_hash(snapshot_path),
         training=shots[shot_name].training,
         alignments=shot_alignments(folder, shot),
         consent=consent.to_json(),
@@ -219,7 +223,7 @@ def run_swap(
     _LOGGER.info(
         "Swap of %s with %s: %d frames to write, %d kept",
         shot_name,
-        swapper.snapshot.hash[:12],
+        swapper.snapshot_sha256[:12],
         len(missing),
         len(kept),
     )
