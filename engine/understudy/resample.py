@@ -32,7 +32,7 @@ def oversampling(source_from_target: Transform) -> int:
 
     Below two source pixels it is 1: averaging there would blur more than it would mend.
     """
-    return max(1, math.floor(scale_of(source_from_target)))
+    return max(1, math.floor(scale_of(source_from_target) + 0.05))
 
 
 def resample(

@@ -139,7 +139,7 @@ def test_a_single_altered_bit_is_refused(written: Path) -> None:
 
 def test_an_altered_record_is_refused(written: Path) -> None:
     data = written.read_bytes()
-    written.write_bytes(data.replace(b"iteration\\\": 7", b"iteration\\\": 8"))
+    written.write_bytes(data.replace(b'iteration\\": 7', b'iteration\\": 8'))
     assert data != written.read_bytes()
     assert "SHA-256" in refusal(written)
 

@@ -74,9 +74,7 @@ def test_the_same_key_draws_the_same_batch(preset: Preset, source: FaceCodes) ->
 
 
 @pytest.mark.parametrize(("key", "seed"), [((42, 1), 1), ((41, 0), 1), ((41, 1), 2)])
-def test_another_key_draws_another_batch(
-    preset: Preset, source: FaceCodes, key: tuple[int, int], seed: int
-) -> None:
+def test_another_key_draws_another_batch(preset: Preset, source: FaceCodes, key: tuple[int, int], seed: int) -> None:
     first = make_batch(source, 64, preset.training, (41, 1), CPU)
     other = make_batch(source, 64, preset.training.model_copy(update={"seed": seed}), key, CPU)
     assert not torch.equal(first.seen, other.seen)

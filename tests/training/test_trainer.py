@@ -127,9 +127,7 @@ def test_minutes_count_from_the_start_of_a_run(run: Run) -> None:
     assert "minutes" in second.ended_because
 
 
-def test_a_broken_newest_checkpoint_is_passed_over(
-    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_newest_checkpoint_is_passed_over(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run(on_progress=stop_after(2))
     run(on_progress=stop_after(4))
     newest = tmp_path / "model" / "checkpoints" / "iteration-000000004.safetensors"

@@ -33,6 +33,7 @@ View = npt.NDArray[np.uint8]
 _VIEW_SIDE = 2048
 _TILE_SHARES = (0.5, 0.3)
 _MESH_SIDE = 384
+_MOST_MESH_SAMPLES = 4
 _MESH_FIELD = 1.8
 _FIRST_SCALES = (1.0, 0.75, 1.3)
 _FEEDS = ((0.0, 0.0, 1.0), (0.03, -0.02, 1.06), (-0.02, 0.03, 0.94), (-0.03, -0.03, 1.03))

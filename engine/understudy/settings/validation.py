@@ -87,10 +87,11 @@ def validated(
     try:
         return model.model_validate(values, strict=False)
     except ValidationError as cause:
-        first = cause.errors()[0]
+        faults = sorted(cause.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        first = faults[0]
         field = ".".join(str(part) for part in first["loc"]) or "(the whole)"
-        more = len(cause.errors()) - 1
-        tail = f" ({more} more faults after it.)" if more else ""
+        more = len(faults) - 1
+        tail = f" ({more} more {'fault' if more == 1 else 'faults'}.)" if more else ""
         raise error(f"{where}: field '{field}': {_reason(model, first)}.{tail}", where=where, field=field) from cause
 
 
