@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.geometry import Box, compose, inverse
-from understudy.resample import oversampling, reduced, resample, source_region
+from understudy.resample import resample, source_region
 
 WINDOW = Box(-20, 30, 180, 190)
 
@@ -28,7 +28,7 @@ def test_a_crop_and_back_return_the_same_pixels() -> None:
     there = resample(picture(), WINDOW, inverse(target_from_source), target)
     back = resample(there, target, target_from_source, WINDOW)
     inner = np.s_[12:-12, 12:-12]
-    np.testing.assert_allclose(back[inner], picture()[inner], atol=2e-4)
+    np.testing.assert_allclose(back[inner], picture()[inner], atol=1e-3)
 
 
 def test_positions_are_exact_to_a_hundredth_of_a_pixel() -> None:
@@ -47,9 +47,21 @@ def test_the_region_that_is_read_is_enough() -> None:
 
 def test_a_crop_smaller_than_the_plate_averages_every_pixel() -> None:
     shrink = np.array([[4.0, 0, 0], [0, 4.0, 0]])
-    samples = oversampling(shrink)
     dot = np.zeros((40, 40, 1), np.float32)
     dot[17, 22] = 16.0
-    small = reduced(resample(dot, Box(0, 0, 40, 40), shrink, Box(0, 0, 10, 10), samples), samples)
-    assert samples == 4
-    assert abs(float(small.sum()) - 1.0) < 1e-4
+    small = resample(dot, Box(0, 0, 40, 40), shrink, Box(0, 0, 10, 10))
+    assert abs(float(small.sum()) - 1.0) < 0.02
+
+
+def test_a_highlight_does_not_ring() -> None:
+    lamp = np.full((40, 40, 1), 0.18, np.float32)
+    lamp[15:25, 15:25] = 200.0
+    moved = resample(lamp, Box(0, 0, 40, 40), np.array([[1.0, 0, 0.37], [0, 1.0, 0.61]]), Box(0, 0, 40, 40))
+    assert 0.14 < moved.min()
+    assert moved.max() < 240
+
+
+def test_a_course_through_zero_stays_smooth() -> None:
+    ramp = np.tile(np.linspace(-0.3, 0.3, 61, dtype=np.float32), (40, 1))[..., None]
+    moved = resample(ramp, Box(0, 0, 61, 40), np.array([[1.0, 0, 0.5], [0, 1.0, 0]]), Box(0, 0, 61, 40))
+    np.testing.assert_allclose(moved[20, 10:-10], ramp[20, 10:-10] + 0.005, atol=1e-5)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from understudy.color import ColorConfig, TrainingSpace
+from understudy.color import ColorConfig
 from understudy.faces.crop import SwappedFace
 from understudy.faces.matte import Mattes, draw_mattes
 from understudy.geometry import (
@@ -24,7 +24,7 @@ from understudy.geometry import (
     st_from_points,
 )
 from understudy.plates import Frame, carried_attributes
-from understudy.resample import oversampling, reduced, resample
+from understudy.resample import resample
 
 __all__ = ["LAYER_CHANNELS", "ST_CHANNELS", "PlacedFace", "composite_face", "empty_layers", "layers_of", "place_face"]
 
@@ -34,7 +34,6 @@ LAYER_CHANNELS = ("R", "G", "B", "A", "face.A", "core.A", "edge.A", "confidence.
 ST_CHANNELS = ("st.U", "st.V")
 """Where each pixel lies in the unblended crop: 0..1, origin bottom left, pixel centres; 32-bit float."""
 
-_NEUTRAL = TrainingSpace()
 _UNIT_PLATE: Transform = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
@@ -58,10 +57,7 @@ class PlacedFace:
 
 
 def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
-    """The swapped face, sampled once into the pixels of its plate; None when it lies outside the plate's pixels.
-
-    Interpolation happens on log codes, averaging in linear light, as when the face was cropped.
-    """
+    """The swapped face, sampled once into the pixels of its plate; None when it lies outside the plate's pixels."""
     plate_from_crop = inverse(swapped.crop_from_plate)
     crop = Box(0, 0, swapped.pixels.shape[1], swapped.pixels.shape[0])
     corners = [(crop.left, crop.top), (crop.right, crop.top), (crop.left, crop.bottom), (crop.right, crop.bottom)]
@@ -80,9 +76,7 @@ def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
         square.top + int(rows.max()) + 1,
     )
     inner = box.slices(square)
-    samples = oversampling(swapped.crop_from_plate)
-    codes = _NEUTRAL.encode(swapped.pixels)
-    pixels = reduced(_NEUTRAL.decode(resample(codes, crop, swapped.crop_from_plate, box, samples)), samples)
+    pixels = resample(swapped.pixels, crop, swapped.crop_from_plate, box)
     return PlacedFace(
         pixels=pixels,
         mattes=Mattes(mattes.soft[inner], mattes.core[inner]),

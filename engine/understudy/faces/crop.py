@@ -7,16 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from understudy.color import ColorConfig, TrainingSpace
+from understudy.color import ColorConfig
 from understudy.faces.face import Alignment
 from understudy.faces.matte import Mattes, draw_mattes
 from understudy.geometry import Box, Transform, compose, crop_from_aligned, inverse
 from understudy.plates import Frame
-from understudy.resample import oversampling, reduced, resample, source_region
+from understudy.resample import resample, source_region
 
 __all__ = ["FaceCrop", "SwappedFace", "crop_face"]
-
-_NEUTRAL = TrainingSpace()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +75,7 @@ def crop_face(
 ) -> FaceCrop:
     """A face, sampled once from the plate.
 
-    Interpolation happens on log codes, where a highlight of 200 beside skin does not ring, and averaging over the plate
-    pixels under one crop pixel happens in linear light. Beyond the plate's pixels its border is repeated.
+    Beyond the plate's pixels its border is repeated.
 
     Args:
         frame: The plate.
@@ -97,7 +94,6 @@ def crop_face(
     if region.is_empty:
         return FaceCrop(np.zeros((side, side, 3), np.float32), mattes, alignment, size, margin)
     seen = np.ascontiguousarray(frame.rgb(layer)[region.slices(frame.data_window)])
-    codes = _NEUTRAL.encode(color.ap1_from_working(color.to_working(seen, space)))
-    samples = oversampling(plate_from_crop)
-    pixels = reduced(_NEUTRAL.decode(resample(codes, region, plate_from_crop, target, samples)), samples)
+    light = color.ap1_from_working(color.to_working(seen, space))
+    pixels = resample(light, region, plate_from_crop, target)
     return FaceCrop(pixels, mattes, alignment, size, margin)

@@ -23,7 +23,7 @@ from understudy.color import MIDDLE_GREY, TrainingSpace, luminance
 from understudy.errors import FaceError
 from understudy.faces.face import Face
 from understudy.geometry import Box, Points, Transform, apply_transform, compose, inverse
-from understudy.resample import oversampling, reduced, resample, source_region
+from understudy.resample import resample, source_region
 
 __all__ = ["FaceFinder"]
 
@@ -142,9 +142,8 @@ class FaceFinder:
         region = source_region(plate_from_mesh, target, window)
         if region.width < 8 or region.height < 8:
             return None
-        samples = min(oversampling(plate_from_mesh), _MOST_MESH_SAMPLES)
-        fine = resample(pixels[region.slices(window)], region, plate_from_mesh, target, samples, order=1)
-        seen = reduced(fine, samples)
+        part = pixels[region.slices(window)]
+        seen = resample(part, region, plate_from_mesh, target, order=1, most_samples=_MOST_MESH_SAMPLES)
         with contextlib.nullcontext() if self._has_seen_a_face else _quiet_native_logging():
             answer = self._mesh.process(_exposed_view(seen)).multi_face_landmarks
         self._has_seen_a_face |= bool(answer)

@@ -112,9 +112,7 @@ def _metadata(path: Path, schema: str, what: str) -> dict[str, str]:
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no {what} {path}. Check the path.", path=str(path)) from error
     except OSError as error:
-        raise ModelFileError(
-            f"The {what} {path} cannot be read: {error.strerror or error}.", path=str(path)
-        ) from error
+        raise ModelFileError(f"The {what} {path} cannot be read: {error.strerror or error}.", path=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise _foreign(path, what) from error
     metadata = header.get("__metadata__") if isinstance(header, dict) else None

@@ -203,7 +203,6 @@ class Preset(Settings):
         """Canonical JSON text, as snapshots and logs hold it."""
         return json.dumps({"schema": "preset-1", **self.model_dump(mode="json")}, sort_keys=True)
 
-
     def with_overrides(self, overrides: Sequence[str]) -> Preset:
         """This preset with `field=value` changes.
 

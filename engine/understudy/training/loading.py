@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.color import ColorConfig, TrainingSpace
+from understudy.color import ColorConfig
 from understudy.errors import FacesetError, SettingsError
 from understudy.faces.faceset import CropRecord, Faceset
 from understudy.geometry import Box, compose, crop_from_aligned, inverse
 from understudy.progress import OnProgress, Progress, ignore_progress
-from understudy.resample import oversampling, reduced, resample
+from understudy.resample import resample
 from understudy.settings.preset import Preset
 from understudy.training.batches import FaceCodes, crop_side, quantised
 
@@ -61,7 +61,7 @@ def _loaded(
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint16]], np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     """Codes (S, S, 3) uint16 and matte (S, S) uint8 of one crop at the preset's size."""
     crop = faceset.read_crop(record, color)
-    neutral, pixels, matte = TrainingSpace(), crop.pixels, crop.matte
+    pixels, matte = crop.pixels, crop.matte
     size, margin = preset.model.size, preset.margin
     if (faceset.size, faceset.margin) != (size, margin):
         stored_from_wanted = compose(
@@ -69,10 +69,7 @@ def _loaded(
         )
         window = Box(0, 0, pixels.shape[1], pixels.shape[0])
         target = Box(0, 0, crop_side(size, margin), crop_side(size, margin))
-        samples = oversampling(stored_from_wanted)
-        seen = np.dstack([neutral.encode(pixels), matte])
-        resampled = resample(seen, window, stored_from_wanted, target, samples)
-        pixels = reduced(neutral.decode(np.ascontiguousarray(resampled[..., :3])), samples)
-        matte = reduced(resampled[..., 3:], samples)[..., 0]
+        resampled = resample(np.dstack([pixels, matte]), window, stored_from_wanted, target)
+        pixels, matte = np.ascontiguousarray(resampled[..., :3]), resampled[..., 3]
     codes = quantised(faceset.shots[record.shot].training.encode(pixels))
     return codes, (np.clip(matte, 0, 1) * 255 + 0.5).astype(np.uint8)
