@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from understudy.color import ColorConfig
+from understudy.errors import ModelFileError
+from understudy.faces.faceset import Faceset
+from understudy.geometry import Box
 from understudy.jobs.extract import run_extract
 from understudy.jobs.swap import run_swap
 from understudy.jobs.train import choose_preset, run_train
 from understudy.model.snapshot import newest_snapshot
-from understudy.errors import ModelFileError
-from understudy.faces.faceset import Faceset
-from understudy.geometry import Box
 from understudy.plates import find_sequence, format_frames, parse_frames, read_frame
 from understudy.progress import OnProgress
-from understudy.settings.project import ProjectFolder, create_project
 from understudy.settings.preset import Preset
+from understudy.settings.project import ProjectFolder, create_project
 from understudy.sheet import Picture, fitted, labelled_sheet, write_png
 from understudy.synthetic.benchmark import write_set
 from understudy.synthetic.render import COLOR_SPACE
@@ -58,7 +59,7 @@ class DemoResult:
 
     def lines(self) -> list[str]:
         """What the user is told."""
-        plate, gain = self.score.plate, self.score.psnr_training - self.score.plate.psnr_training
+        score, plate = self.score, self.score.plate
         return [
             f"plate and ideal swap   {self.truth}",
             f"project                {self.project}",
@@ -66,9 +67,9 @@ class DemoResult:
             f"composite (EXR)        {self.results / 'comp' / f'{_SHOT}_comp.####.exr'}",
             f"training preview       {self.preview}",
             f"contact sheet          {self.sheet}",
-            f"PSNR in training space {self.score.psnr_training:.2f} dB; the untouched plate has "
-            f"{plate.psnr_training:.2f} dB: {gain:+.2f} dB",
-            f"SSIM in training space {self.score.ssim_training:.3f}; the untouched plate has {plate.ssim_training:.3f}",
+            f"PSNR in training space {_shown(score.psnr_training)} dB; no swap {_shown(plate.psnr_training)} dB; "
+            f"gain {_shown(score.gain_db)} dB",
+            f"SSIM in training space {_shown(score.ssim_training)}; no swap {_shown(plate.ssim_training)}",
         ]
 
 
@@ -107,13 +108,15 @@ def run_demo(folder: Path, minutes: float, preset_name: str, on_progress: OnProg
         return None
     results = project.swaps(_SHOT)
     score = score_sequence(str(results / f"{_SHOT}.####.exr"), truth, on_progress=on_progress)
+    if not score.completed:
+        return None
     sheet = folder / "contact_sheet.png"
     write_png(sheet, _contact_sheet(project, truth))
     return DemoResult(project.path, truth, results, sheet, project.model(_MODEL) / "preview.png", score)
 
 
 def _project(path: Path, truth: Path) -> ProjectFolder:
-    """The demo's project: the shot, and each take of the source identity as a shot of its own, as it has its own light."""
+    """The demo's project: the shot, and each take of the source identity, which has its own light, as a shot."""
     if (path / "understudy.yaml").is_file():
         return ProjectFolder.open(path)
     folder = create_project(path, ColorConfig.load(None).name)
@@ -192,6 +195,10 @@ def _contact_sheet(project: ProjectFolder, truth: Path) -> Picture:
     return labelled_sheet(columns, rows, [f"frame {number}" for number in chosen])
 
 
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+
+
 def _around(face: Box, plate: Box) -> Box:
     """A square around the face, half as large again, inside the plate."""
     side = min(round(1.5 * max(face.width, face.height)), plate.width, plate.height)
@@ -202,8 +209,6 @@ def _around(face: Box, plate: Box) -> Box:
 
 def _square(picture: Picture) -> Picture:
     """The picture as large as a cell of the sheet."""
-    import cv2
-
     if picture.shape[1] >= _SHEET_SIDE:
         picture = fitted(picture, _SHEET_SIDE)
     resized = cv2.resize(picture, (_SHEET_SIDE, _SHEET_SIDE), interpolation=cv2.INTER_CUBIC)

@@ -101,6 +101,8 @@ def synth_score(
 
     with watching(quiet=as_json) as on_progress:
         score = score_sequence(result, truth, on_progress=on_progress)
+    if not score.completed:
+        raise Stopped
     if as_json:
         print_json(score.to_json())
         return

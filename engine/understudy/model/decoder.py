@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import is_autocast_available
 from torch.nn import functional
 
 from understudy.model.layers import SLOPE, ResidualBlock, Upsampler, convolution, repeat_for_pixel_shuffle
@@ -38,6 +39,7 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """The painted faces."""
         painted = self.levels(features)
-        with torch.autocast(painted.device.type, enabled=False):
+        kind = painted.device.type
+        with torch.autocast(kind if is_autocast_available(kind) else "cpu", enabled=False):
             codes = self.head(functional.leaky_relu(painted.float(), SLOPE))
         return functional.pixel_shuffle(codes, self.head_side)

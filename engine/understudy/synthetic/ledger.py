@@ -6,14 +6,13 @@ line. When all is done, everything is put in order into `truth.json`, and the js
 
 from __future__ import annotations
 
-import contextlib
 import json
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from understudy.errors import SettingsError, WriteError
+from understudy.durable import append_line, write_text
+from understudy.errors import SettingsError
 
 __all__ = ["SCHEMA", "Ledger"]
 
@@ -67,16 +66,12 @@ class Ledger:
         if not self._journal.exists():
             self._rewrite_journal()
             return
-        try:
-            with self._journal.open("a", encoding="utf-8") as journal:
-                journal.write(_line(record))
-        except OSError as error:
-            raise _write_error(self._journal, error) from error
+        append_line(self._journal, _line(record).rstrip("\n"))
 
     def close(self) -> None:
         """Writes the truth and removes the journal; every picture must be finished."""
         truth = {**self._header(), "frames": [self._records[file] for file in self._files]}
-        _replace(self.truth_path, json.dumps(truth, separators=(",", ":")) + "\n")
+        write_text(self.truth_path, json.dumps(truth, separators=(",", ":")) + "\n")
         self._journal.unlink(missing_ok=True)
 
     def _keep(self, records: Iterable[Record]) -> None:
@@ -108,7 +103,7 @@ class Ledger:
         self._keep(line for line in lines if _is_record(line))
 
     def _rewrite_journal(self) -> None:
-        _replace(self._journal, "".join(_line(line) for line in (self._header(), *self._records.values())))
+        write_text(self._journal, "".join(_line(line) for line in (self._header(), *self._records.values())))
 
     def _check_header(self, found: Any, path: Path) -> None:
         theirs = found.get("settings") if isinstance(found, dict) and found.get("schema") == SCHEMA else None
@@ -154,20 +149,3 @@ def _parsed(line: str) -> Any:
 def _is_record(value: Any) -> bool:
     files = value.get("files") if isinstance(value, dict) else None
     return isinstance(files, list) and bool(files) and all(isinstance(file, str) for file in files)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes beside and renames."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise _write_error(path, error) from error
-
-
-def _write_error(path: Path, error: OSError) -> WriteError:
-    return WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path))

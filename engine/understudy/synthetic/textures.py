@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from understudy.durable import replacing
+from understudy.errors import WriteError
 from understudy.synthetic.canvas import TEXTURE_SIZE, Canvas, Layer
 from understudy.synthetic.falloff import Floats
 from understudy.synthetic.hair import paint_brows, paint_hair_cap, paint_lashes
@@ -218,13 +218,9 @@ def _read_cache(path: Path) -> dict[str, Any] | None:
 
 
 def _write_cache(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes beside and renames, so that a reader never meets half a file."""
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part.npz")
+    """Keeps the layers; a folder that cannot be written costs time, not the work."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(beside, **arrays)
-        beside.replace(path)
-    except OSError as error:
-        logger.info("textures are not kept: %s cannot be written (%s)", path, error)
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        with replacing(path) as beside:
+            np.savez(beside, **arrays)
+    except WriteError as error:
+        logger.info("textures are not kept: %s", error.message)

@@ -40,9 +40,9 @@ def load_face_codes(
     size, margin = preset.model.size, preset.margin
     if faceset.size < size or faceset.margin < margin - 1e-9:
         raise SettingsError(
-            f"Faceset '{faceset.identity}' holds crops for {faceset.size} px with margin {faceset.margin:g}, "
-            f"and preset '{preset.name}' asks for {size} px with {margin:g}. Delete {faceset.folder} and extract again with "
-            f"--preset {preset.name}.",
+            f"Faceset '{faceset.identity}' holds crops for {faceset.size} px with margin {faceset.margin:g}, and "
+            f"preset '{preset.name}' asks for {size} px with {margin:g}. Delete {faceset.folder} and extract again "
+            f"with --preset {preset.name}.",
             path=str(faceset.folder),
         )
     side, count = crop_side(size, margin), len(faceset.records)
