@@ -78,3 +78,9 @@ def portrait_project(tmp_path: Path, portrait_plate: Callable[..., Pixels]) -> P
     )
     folder = folder.save(folder.with_identity("eileen", {"role": "target"}))
     return folder.save(folder.with_identity("double", {"role": "source", "synthetic": True}))
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all tests keep painted identities: what `XDG_CACHE_HOME=<its grandparent>` makes the default."""
+    return tmp_path_factory.mktemp("cache") / "understudy" / "synthetic"

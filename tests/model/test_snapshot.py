@@ -86,6 +86,11 @@ def test_nothing_is_left_beside_a_snapshot(written: Path) -> None:
     assert [path.name for path in written.parent.iterdir()] == [written.name]
 
 
+def test_whoever_may_read_other_files_may_read_a_snapshot(written: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    assert written.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_weights_that_lie_otherwise_in_memory_have_the_same_hash(model: SwapModel) -> None:
     before = model_hash(model)
     assert model_hash(model.to(memory_format=torch.channels_last)) == before

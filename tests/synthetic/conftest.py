@@ -12,12 +12,6 @@ TARGET, SOURCE = 7, 4
 
 
 @pytest.fixture(scope="session")
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where every test of this folder keeps painted identities."""
-    return tmp_path_factory.mktemp("textures")
-
-
-@pytest.fixture(scope="session")
 def benchmark_set(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Written:
     """A small set, rendered by two processes."""
     return write_set(

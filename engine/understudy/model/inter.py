@@ -50,6 +50,8 @@ class ConvolutionalInter(nn.Module):
     """A code for every place: (B, width_in, side, side) -> (B, settings.width, side, side).
 
     Keeps where things are: sharper and better lit than the dense kind, but more of the target identity's shape stays.
+    Normalised codes lose most of what tells the identities apart: Ulyanov et al., "Instance Normalization", 2016, eq. 4;
+    as a way to separate content from style, Huang et al., "Multimodal Unsupervised Image-to-Image Translation", 2018.
 
     Args:
         settings: Code, width and blocks.
@@ -58,13 +60,17 @@ class ConvolutionalInter(nn.Module):
 
     def __init__(self, settings: InterSettings, width_in: int) -> None:
         super().__init__()
+        self.normalise = settings.normalise
         self.press = convolution(width_in, settings.code, side=1)
         self.unfold = convolution(settings.code, settings.width)
         self.blocks = nn.Sequential(*(ResidualBlock(settings.width) for _ in range(settings.blocks)))
 
     def forward(self, features: Tensor) -> Tensor:
         """What both decoders paint from."""
-        painted: Tensor = self.blocks(functional.leaky_relu(self.unfold(self.press(features)), SLOPE))
+        code = self.press(features)
+        if self.normalise:
+            code = functional.instance_norm(code)
+        painted: Tensor = self.blocks(functional.leaky_relu(self.unfold(code), SLOPE))
         return painted
 
 

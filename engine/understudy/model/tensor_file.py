@@ -43,7 +43,11 @@ def write_tensors(path: Path, schema: str, tensors: Mapping[str, Tensor], record
     metadata = {"schema": schema, "record": text, "sha256": tensors_sha256(resting, schema + text)}
     try:
         with replacing(path) as beside:
+            # the library writes for the owner alone; a model belongs to all who may read its folder
+            beside.touch()
+            mode = beside.stat().st_mode
             save_file(resting, beside, metadata=metadata)
+            beside.chmod(mode)
     except SafetensorError as error:
         raise WriteError(f"{path} cannot be written: {error}.", path=str(path)) from error
 
