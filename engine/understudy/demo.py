@@ -196,7 +196,7 @@ def _contact_sheet(project: ProjectFolder, truth: Path) -> Picture:
         performer = color.display(color.working_from_ap1(look.pixels * gains), color.working)
         shown = [color.display(np.ascontiguousarray(picture.rgb()[view]), COLOR_SPACE, stops) for picture in pictures]
         rows.append([_square(picture) for picture in (*shown, seen, performer)])
-    columns = ("plate", "swap", "truth (ideal swap)", "matte", "source performer, own takes")
+    columns = ("plate", "swap", "truth (ideal swap)", "matte", "source performer")
     return labelled_sheet(columns, rows, [f"frame {number}" for number in chosen])
 
 

@@ -72,7 +72,9 @@ def test_a_missing_or_damaged_faceset_says_how_to_make_it(faceset: Faceset, tmp_
         Faceset.open(faceset.folder)
 
 
-def test_black_faces_are_refused_with_a_reason(tmp_path: Path, color: ColorConfig, face_at: Callable[..., Face]) -> None:
+def test_black_faces_are_refused_with_a_reason(
+    tmp_path: Path, color: ColorConfig, face_at: Callable[..., Face]
+) -> None:
     made = Faceset(tmp_path / "ben", "ben", 64, 0.125, DEFAULT_CONFIG)
     crop = crop_face(Frame.of(np.zeros((300, 300, 3))), "ACEScg", color, align_face(face_at(1, 150, 150, 120)), 64)
     made.write_crop("dark", crop, "x", color)

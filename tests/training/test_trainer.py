@@ -235,7 +235,7 @@ def test_an_unknown_device_is_refused(tmp_path: Path, preset: Preset, target: Fa
 
 def test_the_preview_is_a_picture_of_all_columns(run: Run) -> None:
     sheet = cv2.imread(str(run().preview))
-    assert sheet.shape == (28 + 5 * 68, len(COLUMNS) * 68, 3)
+    assert sheet.shape == (28 + 5 * 68, len(COLUMNS) * 68 - 4, 3)
     # the first cell is the first target face itself: a disc of code 0.4
     assert abs(int(sheet[28 + 32, 32, 0]) - 0.4 * 255) < 2
     assert abs(int(sheet[28 + 32, 3 * 68 + 32, 0]) - 0.5 * 255) < 2

@@ -50,8 +50,8 @@ class ConvolutionalInter(nn.Module):
     """A code for every place: (B, width_in, side, side) -> (B, settings.width, side, side).
 
     Keeps where things are: sharper and better lit than the dense kind, but more of the target identity's shape stays.
-    Normalised codes lose most of what tells the identities apart: Ulyanov et al., "Instance Normalization", 2016, eq. 4;
-    as a way to separate content from style, Huang et al., "Multimodal Unsupervised Image-to-Image Translation", 2018.
+    Normalised codes lose most of what tells the identities apart: Ulyanov et al., "Instance Normalization", 2016,
+    eq. 4; content apart from style: Huang et al., "Multimodal Unsupervised Image-to-Image Translation", 2018.
 
     Args:
         settings: Code, width and blocks.

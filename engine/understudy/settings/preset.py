@@ -55,8 +55,11 @@ class InterSettings(Settings):
     """Channels that the inter hands to the decoders."""
 
     normalise: bool = False
-    """Take mean and spread of each channel out of every face's code (convolutional only): what is left says where things
-    are, much less whose they are or how they are lit. Wants an underpainting, which brings the light back."""
+    """Take mean and spread of each channel out of every face's code (convolutional only).
+
+    What is left says where things are, much less whose they are or how they are lit. Wants an underpainting, which
+    brings the light back.
+    """
 
     blocks: Annotated[int, Field(ge=0, le=8)] = 1
     """Residual blocks after the code."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from understudy.durable import write_bytes
 from understudy.model.swap_model import Identity, SwapModel
+from understudy.sheet import Picture, fitted, labelled_sheet
 from understudy.training.batches import FaceCodes, centre_codes
 
-__all__ = ["COLUMNS", "PictureFromCodes", "preview_sheet", "write_preview"]
-
-Picture = npt.NDArray[np.uint8]
+__all__ = ["COLUMNS", "PictureFromCodes", "preview_sheet"]
 
 PictureFromCodes = Callable[[npt.NDArray[np.float32]], Picture]
 """Codes (H, W, 3) float32 RGB, training space, to a picture (H, W, 3) uint8 RGB, display-encoded."""
@@ -26,9 +22,6 @@ COLUMNS = ("target", "target rebuilt", "target as source", "source", "source reb
 
 _ROWS = 5
 _MOST_SIDE = 256
-_LABEL_HEIGHT = 28
-_GAP = 4
-_GREY = 40
 
 
 def preview_sheet(
@@ -43,26 +36,8 @@ def preview_sheet(
         picture_from_codes: How codes look on a screen.
     """
     columns = [*_columns(model, target, "target"), *_columns(model, source, "source")]
-    pictures = [[_fitted(picture_from_codes(codes)) for codes in column] for column in columns]
-    side = pictures[0][0].shape[0]
-    step = side + _GAP
-    sheet = np.full((_LABEL_HEIGHT + _ROWS * step, len(COLUMNS) * step, 3), _GREY, dtype=np.uint8)
-    for column, (label, faces) in enumerate(zip(COLUMNS, pictures, strict=True)):
-        _write_label(sheet, label, column * step, side)
-        for row, picture in enumerate(faces):
-            top, left = _LABEL_HEIGHT + row * step, column * step
-            sheet[top : top + side, left : left + side] = picture
-    return sheet
-
-
-def write_preview(path: Path, sheet: Picture) -> None:
-    """Writes a sheet (H, W, 3) uint8 RGB as PNG, whole or not at all.
-
-    Raises:
-        WriteError: The file cannot be written.
-    """
-    _, encoded = cv2.imencode(".png", np.ascontiguousarray(sheet[:, :, ::-1]))
-    write_bytes(path, encoded.tobytes())
+    pictures = [[fitted(picture_from_codes(codes), _MOST_SIDE) for codes in column] for column in columns]
+    return labelled_sheet(COLUMNS, list(zip(*pictures, strict=True)))
 
 
 @torch.no_grad()
@@ -77,18 +52,3 @@ def _columns(model: SwapModel, faces: FaceCodes, identity: Identity) -> list[npt
         for column, shown in zip(columns, (codes, model(codes, identity), model(codes, other)), strict=True):
             column.append(shown[0].permute(1, 2, 0).float().cpu().numpy())
     return [np.stack(column) for column in columns]
-
-
-def _fitted(picture: Picture) -> Picture:
-    side = picture.shape[0]
-    if side <= _MOST_SIDE:
-        return picture
-    smaller = cv2.resize(picture, (_MOST_SIDE, _MOST_SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(smaller, dtype=np.uint8)
-
-
-def _write_label(sheet: Picture, label: str, left: int, width: int) -> None:
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.5
-    (wide, high), _ = cv2.getTextSize(label, font, size, 1)
-    size *= min(1.0, (width - 4) / wide)
-    cv2.putText(sheet, label, (left + 3, (_LABEL_HEIGHT + high) // 2), font, size, (230, 230, 230), 1, cv2.LINE_AA)

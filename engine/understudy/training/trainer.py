@@ -22,10 +22,11 @@ from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.preset import Preset
+from understudy.sheet import write_png
 from understudy.training.batches import Batch, FaceCodes, crop_side, make_batch
 from understudy.training.checkpoint import begin_from, keep_newest, resume, save_checkpoint, saved_path
 from understudy.training.losses import FaceLoss
-from understudy.training.preview import PictureFromCodes, preview_sheet, write_preview
+from understudy.training.preview import PictureFromCodes, preview_sheet
 from understudy.training.schedule import average_weights, learning_rate
 
 __all__ = ["CHECKPOINTS", "LOG_NAME", "PRESET_NAME", "PREVIEW_NAME", "SNAPSHOTS", "TrainingResult", "train"]
@@ -142,7 +143,7 @@ def train(
         write_snapshot(
             saved_path(model_folder / SNAPSHOTS, iteration), average, preset, {**facts, "iteration": iteration}
         )
-        write_preview(model_folder / PREVIEW_NAME, preview_sheet(average, target, source, picture_from_codes))
+        write_png(model_folder / PREVIEW_NAME, preview_sheet(average, target, source, picture_from_codes))
         for folder in (CHECKPOINTS, SNAPSHOTS):
             keep_newest(model_folder / folder, settings.keep)
         saved = iteration
