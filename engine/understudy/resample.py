@@ -46,8 +46,8 @@ def resample(
     stop. Where a target pixel covers two source pixels or more on each axis, all of them are averaged, in linear light.
     Beyond the window the border pixel is repeated.
 
-    Cubic convolution is 10 to 100 times further from the plate when a crop is put back; OpenCV's warps round positions
-    to 1/32 pixel, which shows as judder on slow moves.
+    Cubic convolution, which PyTorch and OpenCV have, is much further from the plate when a crop is put back
+    (docs/decisions/0003-resampling.md), and OpenCV's warps round positions to 1/32 pixel.
 
     Args:
         pixels: (H, W, C) float32, scene-linear, unbounded.
