@@ -3,7 +3,7 @@
 # Both set everything up by themselves: .venv, from the pins in constraints.txt.
 
 PYTHON  ?= python3.11
-MINUTES ?= 5
+MINUTES ?= 6
 PRESET  ?= u128
 DEMO    ?= understudy-demo
 FORMAT  ?=

@@ -14,7 +14,7 @@ import pytest
 
 from understudy import __version__
 from understudy.cli import main
-from understudy.plates import Frame, write_frame
+from understudy.plates import Frame, read_frame, write_frame
 from understudy.settings.project import ProjectFolder
 
 ENGINE = Path(__file__).parents[2] / "engine"
@@ -59,6 +59,33 @@ def test_the_tour_runs_from_the_shell(tmp_path: Path, portrait_project: ProjectF
         code, _, err = run(capsys, *arguments)
         assert code == 0, err
     assert len(list((tmp_path / "film" / "swaps" / "sh010" / "comp").glob("*.exr"))) == 3
+
+
+def test_the_whole_job_runs_on_a_photograph(here: list[str], portrait_project: ProjectFolder, capsys) -> None:
+    """Eileen Collins as the target identity; her mirror image stands in for a source identity."""
+    plates = portrait_project.path.parent / "plates"
+    for number in (1, 2, 3):
+        mirrored = read_frame(plates / f"sh010.{1000 + number}.exr").pixels[:, ::-1]
+        write_frame(plates / f"mirror.{number}.exr", Frame.of(np.ascontiguousarray(mirrored)))
+    pattern = str(plates / "mirror.#.exr")
+    for arguments in (
+        ["shot", "add", "mirror", "--plate", pattern, "--colorspace", "ACEScg"],
+        ["extract", "sh010", "--identity", "eileen", "--preset", "u64"],
+        ["extract", "mirror", "--identity", "double", "--preset", "u64"],
+        ["train", "hero", "--preset", "u64", "--iterations", "3"],
+        ["train", "hero", "--iterations", "5"],
+        ["swap", "sh010", "--model", "hero", "--comp"],
+    ):
+        code, _, err = run(capsys, *here, *arguments)
+        assert code == 0, err
+    plate = read_frame(plates / "sh010.1002.exr")
+    comp = read_frame(portrait_project.swaps("sh010") / "comp" / "sh010_comp.1002.exr")
+    changed = (comp.pixels != plate.pixels).any(axis=2)
+    assert 0.005 < changed.mean() < 0.2
+    assert sorted(path.name for path in (portrait_project.model("hero") / "snapshots").iterdir()) == [
+        "iteration-000000003.safetensors",
+        "iteration-000000005.safetensors",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def preview(
 def demo(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path("understudy-demo"),
-    minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 5.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 6.0,
     preset: Annotated[str, _PRESET] = "u128",
 ) -> None:
     """Make two synthetic performers and a shot, train, swap, and show how close it came."""
