@@ -148,12 +148,6 @@ class TrainingSettings(Settings):
     warp: Share = 0.05
     """Standard deviation of the random warp's grid points, as a share of the crop's side."""
 
-    refine: Share = 0.0
-    """Last share of a run in which encoder and inter rest and the decoders learn from faces that are warped less."""
-
-    refine_warp: Share = 0.012
-    """Takes the place of `warp` in that share: what is painted becomes sharper, and identities stay as far apart."""
-
     turn_degrees: Annotated[float, Field(ge=0.0, le=45.0)] = 8.0
     """Largest random turn."""
 

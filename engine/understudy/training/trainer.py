@@ -130,16 +130,11 @@ def train(
     _keep_preset(model_folder, preset)
     _log.info("Trains %s on %s, %d target and %d source faces.", preset.name, place, len(target), len(source))
 
-    def share_at(number: int) -> float:
-        elapsed = time.monotonic() - started
-        return max(number / end if end else 0.0, elapsed / (60.0 * minutes) if minutes else 0.0)
-
     def batches(number: int) -> tuple[Batch, Batch]:
         size = preset.model.size
-        drawn = refined_settings if share_at(number) >= 1.0 - settings.refine else settings
         return (
-            make_batch(target, size, drawn, (number, _TARGET), place),
-            make_batch(source, size, drawn, (number, _SOURCE), place),
+            make_batch(target, size, settings, (number, _TARGET), place),
+            make_batch(source, size, settings, (number, _SOURCE), place),
         )
 
     def save() -> None:
@@ -153,20 +148,18 @@ def train(
             keep_newest(model_folder / folder, settings.keep)
         saved = iteration
 
-    refined_settings = settings.model_copy(update={"warp": settings.refine_warp})
     recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
     started = time.monotonic()
     last_save, last_report = started, -math.inf
     wanted_batches = batches(iteration)
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         while True:
-            # How much of the run is over; at last only the decoders learn, from faces that are hardly warped
-            share = share_at(iteration)
+            # How much of the run is over
+            elapsed = time.monotonic() - started
+            share = max(iteration / end if end else 0.0, elapsed / (60.0 * minutes) if minutes else 0.0)
             if share >= 1.0:
                 completed, because = True, _reason(iteration, end, minutes)
                 break
-            for part in (model.encoder, model.inter):
-                part.requires_grad_(share < 1.0 - settings.refine)
 
             # Both identities are seen at once; each is painted by its own decoder
             try:
