@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,15 @@ from understudy.plates import Frame, write_frame
 from understudy.settings.project import ProjectFolder, create_project
 
 Pixels = npt.NDArray[np.float32]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """The command line configures the package's logger; the next test must not see that."""
+    logger = logging.getLogger("understudy")
+    before = list(logger.handlers), logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="session")
