@@ -90,25 +90,7 @@ def run_extract(
             "Check the plate's colour space with: understudy inspect PLATE; or leave these frames out with --frames.",
             shot=shot_name,
         )
-    least = folder.project.min_native
-    sizes = {number: native_px(alignment.aligned_from_plate) for number, alignment in alignments.items()}
-    too_small = tuple(number for number in alignments if sizes[number] < least)
-    if len(too_small) == len(alignments):
-        raise NoFaceError(
-            f"Every face of shot '{shot_name}' spans fewer than {least} plate pixels (the largest "
-            f"{max(sizes.values()):.0f}). Ask for less with --min-native.",
-            shot=shot_name,
-        )
-    wanted = [alignment for number, alignment in alignments.items() if number not in set(too_small)]
-    enlarged = tuple(item.frame for item in wanted if sizes[item.frame] < preset.model.size)
-    if enlarged:
-        _LOGGER.warning(
-            "%d of %d faces span fewer than %d plate pixels (the smallest %.0f): their crops are enlarged.",
-            len(enlarged),
-            len(wanted),
-            preset.model.size,
-            min(sizes[number] for number in enlarged),
-        )
+    wanted, too_small, enlarged = _by_size(alignments, folder.project.min_native, shot_name, preset)
     stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}
     cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
     faceset = faceset.with_records_on_disk()
@@ -163,6 +145,31 @@ def shot_alignments(folder: ProjectFolder, shot: OpenedShot) -> dict[int, Alignm
     if track is None:
         return {}
     return {alignment.frame: alignment for alignment in aligned_track(track, shot.pixel_aspect)}
+
+
+def _by_size(
+    alignments: dict[int, Alignment], least: int, shot_name: str, preset: Preset
+) -> tuple[list[Alignment], tuple[int, ...], tuple[int, ...]]:
+    """The faces that are large enough, the frames of those that are not, and of those that will be enlarged."""
+    sizes = {number: native_px(alignment.aligned_from_plate) for number, alignment in alignments.items()}
+    too_small = tuple(number for number in alignments if sizes[number] < least)
+    if len(too_small) == len(alignments):
+        raise NoFaceError(
+            f"Every face of shot '{shot_name}' spans fewer than {least} plate pixels (the largest "
+            f"{max(sizes.values()):.0f}). Ask for less with --min-native.",
+            shot=shot_name,
+        )
+    wanted = [alignment for number, alignment in alignments.items() if number not in set(too_small)]
+    enlarged = tuple(item.frame for item in wanted if sizes[item.frame] < preset.model.size)
+    if enlarged:
+        _LOGGER.warning(
+            "%d of %d faces span fewer than %d plate pixels (the smallest %.0f): their crops are enlarged.",
+            len(enlarged),
+            len(wanted),
+            preset.model.size,
+            min(sizes[number] for number in enlarged),
+        )
+    return wanted, too_small, enlarged
 
 
 def _faceset_for(folder: ProjectFolder, identity: str, preset: Preset) -> Faceset:
