@@ -28,6 +28,7 @@ __all__ = [
     "box_from_inclusive",
     "compose",
     "crop_from_aligned",
+    "crop_side",
     "fit_similarity",
     "inclusive_from_box",
     "inverse",
@@ -141,6 +142,16 @@ def square_pixels_from_plate(pixel_aspect: float) -> Transform:
     return np.array([[pixel_aspect, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
+def crop_side(size: int, margin: float = 0.0) -> int:
+    """Side in pixels of a crop: the model's square and the margin on both sides.
+
+    Args:
+        size: Side of the model's square in pixels.
+        margin: What the crop shows beyond it on each side, as a share of `size`.
+    """
+    return round(size * (1 + 2 * margin))
+
+
 def crop_from_aligned(size: int, margin: float = 0.0) -> Transform:
     """Takes the unit square of an alignment to the pixels of a crop.
 
@@ -149,9 +160,9 @@ def crop_from_aligned(size: int, margin: float = 0.0) -> Transform:
         margin: What the crop shows beyond the square on each side, as a share of `size`.
 
     Returns:
-        The transform. The crop's own side is `round(size * (1 + 2 * margin))`.
+        The transform. The crop's own side is `crop_side(size, margin)`.
     """
-    border = (round(size * (1 + 2 * margin)) - size) / 2
+    border = (crop_side(size, margin) - size) / 2
     return np.array([[size, 0.0, border], [0.0, size, border]])
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from understudy.geometry import crop_side
 from understudy.settings.preset import (
     DecoderSettings,
     EncoderSettings,
@@ -17,7 +18,7 @@ from understudy.settings.preset import (
     Preset,
     TrainingSettings,
 )
-from understudy.training.batches import FaceCodes, crop_side, quantised
+from understudy.training.batches import FaceCodes, quantised
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from understudy.geometry import crop_side
 from understudy.settings.preset import Preset, TrainingSettings
-from understudy.training.batches import FaceCodes, centre_codes, crop_side, make_batch, quantised, relit
+from understudy.training.batches import FaceCodes, centre_codes, make_batch, quantised, relit
 
 CPU = torch.device("cpu")
 STILL = TrainingSettings(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import Stopped, print_json, print_table, say, watching
 from understudy.errors import SettingsError
+
+if TYPE_CHECKING:
+    from understudy.synthetic.benchmark import Written
 
 __all__ = ["synth"]
 
@@ -50,10 +53,7 @@ def synth_shot(
             occluder=occluder,
             on_progress=on_progress,
         )
-    for pattern in written.patterns:
-        say(pattern)
-    if not written.completed:
-        raise Stopped
+    _say_written(written)
 
 
 @synth.command("set")
@@ -84,10 +84,7 @@ def synth_set(
             occluder=occluder,
             on_progress=on_progress,
         )
-    for pattern in written.patterns:
-        say(pattern)
-    if not written.completed:
-        raise Stopped
+    _say_written(written)
 
 
 @synth.command("score")
@@ -110,6 +107,13 @@ def synth_score(
     values = score.to_json()
     rows = [(name, _number(values[name]), _number(values["plate"][name])) for name in names]
     print_table(f"{result} against {truth}: {values['frames']} frames", ("", "result", "no swap"), rows)
+
+
+def _say_written(written: Written) -> None:
+    for pattern in written.patterns:
+        say(pattern)
+    if not written.completed:
+        raise Stopped
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from understudy.color import ColorConfig
 from understudy.faces.face import Alignment
 from understudy.faces.matte import Mattes, draw_mattes
-from understudy.geometry import Box, Transform, compose, crop_from_aligned, inverse
+from understudy.geometry import Box, Transform, compose, crop_from_aligned, crop_side, inverse
 from understudy.plates import Frame
 from understudy.resample import resample, source_region
 
@@ -87,7 +87,7 @@ def crop_face(
         layer: Layer of the plate; None for the root.
     """
     plate_from_crop = inverse(compose(crop_from_aligned(size, margin), alignment.aligned_from_plate))
-    side = round(size * (1 + 2 * margin))
+    side = crop_side(size, margin)
     target = Box(0, 0, side, side)
     mattes = draw_mattes(alignment.landmarks_plate, alignment.aligned_from_plate, plate_from_crop, target)
     region = source_region(plate_from_crop, target, frame.data_window)

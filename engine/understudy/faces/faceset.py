@@ -194,6 +194,19 @@ class Faceset:
                 records[record.key] = record
         return replace(self, records=dict(sorted(records.items())))
 
+    def expect_config(self, name: str) -> None:
+        """Returns when the crops are in the working space of this OCIO config.
+
+        Raises:
+            FacesetError: They were made with another one.
+        """
+        if self.config != name:
+            raise FacesetError(
+                f"Faceset '{self.identity}' was made with OCIO config '{self.config}', and the project names "
+                f"'{name}'. Delete {self.folder} and extract again.",
+                path=str(self.folder),
+            )
+
     def crop_path(self, shot: str, frame: int) -> Path:
         """Where a crop lies."""
         return self.folder / "crops" / f"{shot}.{frame:04d}.exr"

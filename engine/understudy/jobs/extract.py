@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.errors import FacesetError, NoFaceError, SettingsError
+from understudy.errors import NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import crop_face
 from understudy.faces.detect import FaceFinder
@@ -185,12 +185,7 @@ def _faceset_for(folder: ProjectFolder, identity: str, preset: Preset) -> Facese
             f"'{preset.name}' asks for {size} px with {margin:g}. Name the same preset, or delete {path}.",
             path=str(path),
         )
-    if faceset.config != folder.project.ocio:
-        raise FacesetError(
-            f"Faceset '{identity}' was made with OCIO config '{faceset.config}', and the project names "
-            f"'{folder.project.ocio}'. Delete {path} and extract again.",
-            path=str(path),
-        )
+    faceset.expect_config(folder.project.ocio)
     return faceset
 
 

@@ -159,12 +159,14 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str) -> Swap
         )
     consent = check_consent(folder, str(pair["source"]), shot_name)
     target = str(pair["target"])
-    extract = f"understudy extract {shot_name} --identity {target}"
-    if not Faceset.exists(folder.faceset(target)):
-        raise FacesetError(f"Shot '{shot_name}' has no faces of '{target}' yet. Run: {extract}", shot=shot_name)
-    shots = Faceset.open(folder.faceset(target)).shots
+    path = folder.faceset(target)
+    shots = Faceset.open(path).shots if Faceset.exists(path) else {}
     if shot_name not in shots:
-        raise FacesetError(f"Shot '{shot_name}' has no faces of '{target}' yet. Run: {extract}", shot=shot_name)
+        raise FacesetError(
+            f"Shot '{shot_name}' has no faces of '{target}' yet. "
+            f"Run: understudy extract {shot_name} --identity {target}",
+            shot=shot_name,
+        )
     device = chosen_device()
     return Swapper(
         shot=shot,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from understudy import __version__
 from understudy.color import ColorConfig, TrainingSpace
 from understudy.durable import write_text
-from understudy.errors import FacesetError, ProjectError, SettingsError
+from understudy.errors import ProjectError, SettingsError
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
 from understudy.jobs.shot import check_free_space, config_of
@@ -80,12 +80,7 @@ def run_train(
     consent = check_consent(folder, pair.source)
     facesets = {identity: Faceset.open(folder.faceset(identity)) for identity in (pair.target, pair.source)}
     for faceset in facesets.values():
-        if faceset.config != folder.project.ocio:
-            raise FacesetError(
-                f"Faceset '{faceset.identity}' was made with OCIO config '{faceset.config}', and the project names "
-                f"'{folder.project.ocio}'. Delete {faceset.folder} and extract again.",
-                path=str(faceset.folder),
-            )
+        faceset.expect_config(folder.project.ocio)
     check_free_space(folder.path)
     color = config_of(folder)
     target_codes = load_face_codes(facesets[pair.target], color, preset, on_progress)

@@ -18,7 +18,7 @@ from torch.nn import functional
 from understudy.errors import SettingsError
 from understudy.settings.preset import TrainingSettings
 
-__all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_codes", "crop_side", "make_batch", "quantised"]
+__all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_codes", "make_batch", "quantised"]
 
 CODE_RANGE = (-0.5, 1.5)
 """Codes that 0 and 65535 stand for; in between the steps are 1/32768, finer than half precision at 1."""
@@ -67,16 +67,6 @@ class Batch:
     seen: Tensor
     wanted: Tensor
     matte: Tensor
-
-
-def crop_side(size: int, margin: float) -> int:
-    """Side in pixels of a stored crop: the model's square and the margin on both sides.
-
-    Args:
-        size: Of the model's square, in pixels.
-        margin: Of the preset, as a share of the square's side.
-    """
-    return round(size * (1.0 + 2.0 * margin))
 
 
 def quantised(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:

@@ -7,11 +7,11 @@ import numpy as np
 from understudy.color import ColorConfig
 from understudy.errors import FacesetError, SettingsError
 from understudy.faces.faceset import CropRecord, Faceset
-from understudy.geometry import Box, compose, crop_from_aligned, inverse
+from understudy.geometry import Box, compose, crop_from_aligned, crop_side, inverse
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.resample import resample
 from understudy.settings.preset import Preset
-from understudy.training.batches import FaceCodes, crop_side, quantised
+from understudy.training.batches import FaceCodes, quantised
 
 __all__ = ["load_face_codes"]
 

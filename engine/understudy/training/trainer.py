@@ -17,13 +17,14 @@ import torch
 
 from understudy.durable import append_line, write_text
 from understudy.errors import SettingsError, TrainingError
+from understudy.geometry import crop_side
 from understudy.model.device import chosen_device
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.preset import Preset
 from understudy.sheet import write_png
-from understudy.training.batches import Batch, FaceCodes, crop_side, make_batch
+from understudy.training.batches import Batch, FaceCodes, make_batch
 from understudy.training.checkpoint import begin_from, keep_newest, resume, save_checkpoint, saved_path
 from understudy.training.losses import FaceLoss
 from understudy.training.preview import PictureFromCodes, preview_sheet
