@@ -1,0 +1,107 @@
+"""What is known of a job: what was asked, how far it has come, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["JobError", "JobRecord", "JobState", "LogTail"]
+
+
+class JobState(StrEnum):
+    """Where a job stands.
+
+    waiting -> running -> done | failed; a waiting or running job that is asked to stop goes by way of canceling to
+    canceled. A failed or canceled job can be resumed: it is waiting again, under the same id.
+    """
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    CANCELING = "canceling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more happens to the job by itself."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELED)
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed.
+
+    Attributes:
+        kind: Class name in `understudy.errors`; "EngineStopped" when engine or worker died under it.
+        message: What happened, where, and what to do.
+        facts: Plain values, as the error keeps them.
+    """
+
+    kind: str
+    message: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job at one moment. Times are seconds since 1970.
+
+    Attributes:
+        id: Short and unique, such as "20261124-3f9c2a".
+        kind: "extract", "train", "swap", "preview" or "inspect".
+        project: Absolute path of the project folder; empty for a job that needs none.
+        subject: What it is about, for people: the shot, the model or the path.
+        request: What was asked, complete and plain; resuming asks the same again.
+        state: Where it stands.
+        device: Whose queue it is in: "cpu", "cuda:0".
+        created: When it was submitted.
+        started: When it began to run; None before.
+        ended: When it ended; None before.
+        stage: What it does, as `Progress.stage`.
+        done: How much is finished, in the unit of `total`.
+        total: How much there is to do.
+        message: One short line about the present moment.
+        seconds_left: Estimated; None when unknown.
+        waits_for: Why it does not move though it could, such as "paused for preview of sh010"; empty when it moves.
+        results: What it made, by name: paths, counts, patterns. Plain values.
+        error: Why it failed; None otherwise.
+    """
+
+    id: str
+    kind: str
+    project: str
+    subject: str
+    request: Mapping[str, Any]
+    state: JobState
+    device: str
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    stage: str = ""
+    done: float = 0.0
+    total: float = 0.0
+    message: str = ""
+    seconds_left: float | None = None
+    waits_for: str = ""
+    results: Mapping[str, Any] = field(default_factory=dict)
+    error: JobError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the attributes."""
+        return asdict(self) | {"state": self.state.value}
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """The end of a job's log.
+
+    Attributes:
+        lines: From the place that was asked for, oldest first.
+        next: The place to ask for next.
+    """
+
+    lines: tuple[str, ...]
+    next: int
