@@ -14,7 +14,8 @@
     │   ├── NoFaceError          no face where one was needed
     │   └── FacesetError         a faceset that is missing, empty or broken
     ├── ModelFileError           a snapshot or checkpoint that cannot be used
-    └── TrainingError            training cannot go on
+    ├── TrainingError            training cannot go on
+    └── EngineError              the engine cannot be reached, or stopped under a job
 
 An error says what happened, to what, and what to do about it. It keeps its facts as plain attributes, so that it
 crosses from the engine to a host whole. This file needs nothing but the standard library and runs on Python 3.9.
@@ -30,6 +31,7 @@ __all__ = [
     "BrokenFrameError",
     "ColorError",
     "ConsentError",
+    "EngineError",
     "FaceError",
     "FacesetError",
     "MissingFrameError",
@@ -154,6 +156,15 @@ class ModelFileError(UnderstudyError):
 
 class TrainingError(UnderstudyError):
     """Training cannot go on, for instance because the loss is no longer a number."""
+
+
+class EngineError(UnderstudyError):
+    """The engine cannot be reached, refuses to talk, or stopped under a call or a job.
+
+    Its fact `reason` is one word for programs: "none" (no engine runs), "stopped" (it ran and died), "running" (a second
+    one may not start), "version", "secret", "full", "unsafe" (its folder or file is open to others), "timeout",
+    "answer" (not understood), "inside" (a fault of the engine itself).
+    """
 
 
 def near_names(name: str, known: Iterable[str], most: int = 4) -> list[str]:

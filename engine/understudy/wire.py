@@ -1,0 +1,374 @@
+"""What may cross between engine and client, and how both prove that they are meant.
+
+RPyC carries requests and replies, and nothing else of it is used: no references, no attributes, no callbacks, no
+pickles, no compression. A request is a name and plain arguments; a reply is one text. Before the first RPyC byte both
+sides agree on a protocol and prove that they know the secret of this start of the engine. The secret never crosses.
+
+Standard library and rpyc only; runs on Python 3.9.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rpyc.core import consts
+from rpyc.core.channel import Channel
+from rpyc.core.protocol import Connection
+from rpyc.core.service import VoidService
+from rpyc.core.stream import SocketStream
+
+from understudy import errors
+from understudy.errors import EngineError, UnderstudyError
+
+__all__ = [
+    "AskingConnection",
+    "Caller",
+    "DeadlineStream",
+    "LOCKED",
+    "Refused",
+    "ValueChannel",
+    "error_from_values",
+    "error_to_values",
+    "greet_client",
+    "greet_engine",
+    "rebuilt_error",
+]
+
+PROTOCOL = (1, 1)
+"""Lowest and highest protocol that this side speaks."""
+
+MAX_FRAME = 1 << 20
+MAX_GREETING = 4096
+GREETING_S = 2.0
+FRAME_S = 5.0
+CALL_S = 10.0
+_CHUNK = 1 << 16
+_MAGIC = "understudy"
+_RESERVED = frozenset(dir(UnderstudyError("")))
+
+LOCKED: dict[str, Any] = {
+    "allow_safe_attrs": False,
+    "safe_attrs": set(),
+    "allow_exposed_attrs": False,
+    "allow_public_attrs": False,
+    "allow_all_attrs": False,
+    "allow_getattr": False,
+    "allow_setattr": False,
+    "allow_delattr": False,
+    "allow_pickle": False,
+    "include_local_traceback": False,
+    "include_local_version": False,
+    "instantiate_custom_exceptions": False,
+    "import_custom_exceptions": False,
+    "propagate_SystemExit_locally": False,
+    "propagate_KeyboardInterrupt_locally": False,
+    "close_catchall": True,
+    "sync_request_timeout": CALL_S,
+    "bind_threads": False,
+    "log_exceptions": False,
+}
+"""RPyC's settings. The classes here and in `service` refuse by themselves; this is the second lock on the same door."""
+
+
+class Refused(EOFError):  # noqa: N818  # RPyC closes a connection quietly on EOFError, and on nothing else
+    """The other side does what it may not, or not in time. The connection ends."""
+
+
+class DeadlineStream(SocketStream):  # type: ignore[misc]
+    """A stream that gives neither a slow sender nor a slow receiver more than a fixed time."""
+
+    __slots__ = ()
+
+    def read(self, count: int) -> bytes:
+        """Exactly `count` bytes within `FRAME_S`."""
+        return self.read_until(count, time.monotonic() + FRAME_S)
+
+    def read_until(self, count: int, deadline: float) -> bytes:
+        """Exactly `count` bytes before `deadline`, a time of `time.monotonic`.
+
+        Raises:
+            Refused: The time is over.
+            EOFError: The other side has gone.
+        """
+        try:
+            return _received(self.sock, count, deadline)
+        except EOFError:
+            self.close()
+            raise
+
+    def write(self, data: bytes) -> None:
+        """Sends everything within `FRAME_S`.
+
+        Raises:
+            EOFError: The other side has gone, or does not take it.
+        """
+        try:
+            self.sock.settimeout(FRAME_S)
+            self.sock.sendall(data)
+        except OSError as error:
+            self.close()
+            raise EOFError(str(error)) from error
+
+
+class ValueChannel(Channel):  # type: ignore[misc]
+    """Whole frames of at most `MAX_FRAME` bytes, never compressed, each within `FRAME_S` of its first byte."""
+
+    __slots__ = ()
+
+    def __init__(self, stream: DeadlineStream) -> None:
+        super().__init__(stream, compress=False)
+
+    def recv(self) -> bytes:
+        """The next frame.
+
+        Raises:
+            Refused: It is compressed, too large or too slow.
+        """
+        deadline = time.monotonic() + FRAME_S
+        length, compressed = self.FRAME_HEADER.unpack(self.stream.read_until(self.FRAME_HEADER.size, deadline))
+        if compressed or length > MAX_FRAME:
+            self.close()
+            raise Refused("a compressed frame" if compressed else f"a frame of {length} bytes")
+        data: bytes = self.stream.read_until(length + len(self.FLUSHER), deadline)
+        return data[:length]
+
+    def send(self, data: bytes) -> None:
+        """Sends one frame.
+
+        Raises:
+            EOFError: It is too large, or the other side does not take it.
+        """
+        if len(data) > MAX_FRAME:
+            raise Refused(f"a frame of {len(data)} bytes")
+        self.stream.write(self.FRAME_HEADER.pack(len(data), 0) + data + self.FLUSHER)
+
+
+class AskingConnection(Connection):  # type: ignore[misc]
+    """The client's end: it asks, and answers nothing."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        super().__init__(VoidService(), ValueChannel(DeadlineStream(opened)), LOCKED)
+
+    def ask(self, name: str, *arguments: object) -> str:
+        """The reply to one request.
+
+        Raises:
+            UnderstudyError: The engine's own error, of its own class.
+            EOFError: The connection is lost.
+            TimeoutError: No reply within `CALL_S`.
+        """
+        reply = self.sync_request(consts.HANDLE_CALL, name, *arguments)
+        if type(reply) is not str:
+            raise Refused(f"a reply that is a {type(reply).__name__}")
+        return reply
+
+    def close(self) -> None:
+        """Ends the connection without a word; the engine sees its end."""
+        if not self._closed:
+            self._cleanup()
+
+    @classmethod
+    def _request_handlers(cls) -> dict[int, Callable[..., Any]]:
+        return {}
+
+    def _dispatch(self, data: bytes) -> None:
+        if data[0] not in (consts.MSG_REPLY, consts.MSG_EXCEPTION):
+            self._recvlock.release()
+            raise Refused("an engine that asks")
+        super()._dispatch(data)
+
+    def _unbox(self, package: tuple[int, Any]) -> Any:
+        label, value = package
+        if label != consts.LABEL_VALUE:
+            raise Refused("a reply by reference")
+        return value
+
+    def _unbox_exc(self, raw: Any) -> UnderstudyError:
+        return error_from_values(raw)
+
+
+class Caller:
+    """Who is at the other end, as it says itself.
+
+    Args:
+        host: The program, such as "nuke 15.1".
+        version: The version of its client.
+    """
+
+    def __init__(self, host: str, version: str) -> None:
+        self.host = host
+        self.version = version
+
+
+def greet_engine(opened: socket.socket, token: str, caller: Caller) -> None:
+    """The client's half of the greeting.
+
+    Raises:
+        EngineError: Protocols do not meet ("version"), one side does not know the secret ("secret"), or the engine has
+            no room ("full").
+        EOFError: What listens there hangs up, is too slow, or is no engine.
+    """
+    deadline = time.monotonic() + GREETING_S
+    greeting = _receive_message(opened, deadline)
+    theirs: Any = greeting.get("protocol")
+    version = str(greeting.get("version"))[:40]
+    if greeting.get("magic") != _MAGIC or not _is_range(theirs):
+        raise Refused("no engine listens there")
+    protocol = min(PROTOCOL[1], theirs[1])
+    if protocol < max(PROTOCOL[0], theirs[0]):
+        raise _other_version(theirs, version, caller)
+    nonce = secrets.token_hex(16)
+    spoken = _spoken(greeting.get("nonce"), nonce, protocol, theirs)
+    answer = {"protocol": protocol, "nonce": nonce, "mac": _mac(token, "client", spoken)}
+    _send_message(opened, {**answer, "host": caller.host[:80], "version": caller.version[:40]}, deadline)
+    verdict = _receive_message(opened, deadline)
+    if verdict.get("refused") == "full":
+        raise EngineError(
+            f"The engine has no room for one more connection: {verdict.get('limit')} are open. Close one, or wait.",
+            reason="full",
+        )
+    if "refused" in verdict or not _is_mac(verdict.get("mac"), token, "engine", spoken):
+        text = (
+            "What listens there does not know this engine's secret: endpoint.json is not its own. Restart the engine."
+        )
+        raise EngineError(text, reason="secret")
+
+
+def greet_client(opened: socket.socket, token: str, version: str, admit: Callable[[], int]) -> Caller:
+    """The engine's half of the greeting.
+
+    Args:
+        opened: The new connection.
+        token: The secret of this start.
+        version: The engine's version.
+        admit: Called when the client has proved itself: 0 lets it in, a number is the limit that is reached.
+
+    Raises:
+        Refused: It has not proved itself, not in time, or found no room.
+        EOFError: It hung up.
+    """
+    deadline = time.monotonic() + GREETING_S
+    ours = secrets.token_hex(16)
+    greeting = {"magic": _MAGIC, "protocol": list(PROTOCOL), "version": version, "nonce": ours}
+    _send_message(opened, greeting, deadline)
+    answer = _receive_message(opened, deadline)
+    protocol = answer.get("protocol")
+    if type(protocol) is not int or not PROTOCOL[0] <= protocol <= PROTOCOL[1]:
+        _send_message(opened, {"refused": "version"}, deadline)
+        raise Refused("another protocol")
+    spoken = _spoken(ours, answer.get("nonce"), protocol, PROTOCOL)
+    if not _is_mac(answer.get("mac"), token, "client", spoken):
+        _send_message(opened, {"refused": "secret"}, deadline)
+        raise Refused("wrong secret")
+    limit = admit()
+    if limit:
+        _send_message(opened, {"refused": "full", "limit": limit}, deadline)
+        raise Refused("no room")
+    _send_message(opened, {"mac": _mac(token, "engine", spoken)}, deadline)
+    return Caller(str(answer.get("host"))[:80], str(answer.get("version"))[:40])
+
+
+def error_to_values(error: UnderstudyError) -> tuple[str, str, str]:
+    """Class, message and facts as an error crosses."""
+    return type(error).__name__, error.message[:_CHUNK], json.dumps(error.facts, default=str)[:_CHUNK]
+
+
+def error_from_values(values: Any) -> UnderstudyError:
+    """The error as it was raised in the engine."""
+    if type(values) is not tuple or len(values) != 3 or not all(type(value) is str for value in values):
+        return EngineError("The engine answered with an error that cannot be read. See its log.", reason="answer")
+    kind, message, text = values
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = {}
+    return rebuilt_error(kind, message, facts if isinstance(facts, dict) else {})
+
+
+def rebuilt_error(kind: str, message: str, facts: Mapping[str, Any]) -> UnderstudyError:
+    """An error of the class that `understudy.errors` calls `kind`, with its facts as attributes.
+
+    A class that this version does not know becomes an UnderstudyError; lists become tuples again.
+    """
+    found = getattr(errors, kind, None) if kind in errors.__all__ else None
+    known = isinstance(found, type) and issubclass(found, UnderstudyError)
+    error: UnderstudyError = found.__new__(found) if known else UnderstudyError.__new__(UnderstudyError)  # type: ignore
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+    usable = {name: value for name, value in plain.items() if name.isidentifier() and name not in _RESERVED}
+    UnderstudyError.__init__(error, message, **usable)
+    return error
+
+
+def _other_version(theirs: Any, version: str, caller: Caller) -> EngineError:
+    older = "the engine" if theirs[1] < PROTOCOL[0] else f"this plug-in ({caller.host})"
+    text = (
+        f"The engine (version {version}) speaks protocol {theirs[0]}-{theirs[1]}, this client (version "
+        f"{caller.version}) speaks {PROTOCOL[0]}-{PROTOCOL[1]}: update {older}, then restart it."
+    )
+    return EngineError(text, reason="version", engine=version, client=caller.version)
+
+
+def _is_range(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and all(type(part) is int for part in value)
+
+
+def _spoken(ours: Any, theirs: Any, protocol: int, offered: Any) -> str:
+    """Everything that both sides said, so that none of it can be changed or played again."""
+    return json.dumps([ours, theirs, protocol, list(offered)])
+
+
+def _mac(token: str, side: str, spoken: str) -> str:
+    return hmac.new(bytes.fromhex(token), f"{side}|{spoken}".encode(), hashlib.sha256).hexdigest()
+
+
+def _is_mac(value: Any, token: str, side: str, spoken: str) -> bool:
+    return type(value) is str and hmac.compare_digest(value.encode(), _mac(token, side, spoken).encode())
+
+
+def _send_message(opened: socket.socket, message: Mapping[str, Any], deadline: float) -> None:
+    data = json.dumps(message).encode()
+    try:
+        opened.settimeout(max(deadline - time.monotonic(), 0.001))
+        opened.sendall(struct.pack("!L", len(data)) + data)
+    except OSError as error:
+        raise EOFError(str(error)) from error
+
+
+def _receive_message(opened: socket.socket, deadline: float) -> dict[str, Any]:
+    (length,) = struct.unpack("!L", _received(opened, 4, deadline))
+    if not 2 <= length <= MAX_GREETING:
+        raise Refused("no greeting")
+    try:
+        message = json.loads(_received(opened, length, deadline))
+    except (RecursionError, ValueError) as error:
+        raise Refused("no greeting") from error
+    if type(message) is not dict:
+        raise Refused("no greeting")
+    return message
+
+
+def _received(opened: socket.socket, count: int, deadline: float) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Refused("too slow")
+        try:
+            opened.settimeout(left)
+            part = opened.recv(min(_CHUNK, count - len(data)))
+        except socket.timeout as error:  # noqa: UP041  # its name on Python 3.9
+            raise Refused("too slow") from error
+        except OSError as error:
+            raise EOFError(str(error)) from error
+        if not part:
+            raise EOFError("closed")
+        data += part
+    return bytes(data)
