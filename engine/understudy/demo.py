@@ -14,9 +14,10 @@ from understudy.color import ColorConfig
 from understudy.errors import ModelFileError
 from understudy.faces.faceset import Faceset
 from understudy.geometry import Box
+from understudy.jobs.asked import choose_preset
 from understudy.jobs.extract import run_extract
 from understudy.jobs.swap import run_swap
-from understudy.jobs.train import choose_preset, run_train
+from understudy.jobs.train import run_train
 from understudy.model.snapshot import newest_snapshot
 from understudy.plates import find_sequence, format_frames, parse_frames, read_frame
 from understudy.progress import OnProgress

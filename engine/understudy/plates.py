@@ -80,6 +80,7 @@ _CARRIED = (
     "altitude",
 )
 _FRAME_PART = re.compile(r"(?P<first>-?\d+)(?:-(?P<last>-?\d+)(?:[x:](?P<step>\d+))?)?")
+_MOST_FRAMES = 1_000_000
 _STILL_NUMBER = re.compile(r"(\d+)$")
 _CARRIED_PREFIXES = ("camera", "lens", "input/", "com.arri", "com.red", "interim.", "nuke/input")
 
@@ -210,6 +211,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
     """
     wrong = f"'{text}' is no frame range; write 1001-1100, 1001-1100x2 or 1001,1005-1010."
     numbers: set[int] = set()
+    named = 0
     for part in text.replace(" ", "").split(","):
         match = _FRAME_PART.fullmatch(part)
         if match is None:
@@ -217,7 +219,8 @@ def parse_frames(text: str) -> tuple[int, ...]:
         first = int(match["first"])
         last = int(match["last"]) if match["last"] else first
         step = int(match["step"] or 1)
-        if last < first or step < 1 or (last - first) // step > 1_000_000:
+        named += (last - first) // step + 1 if step else 0
+        if last < first or step < 1 or named > _MOST_FRAMES:
             raise SettingsError(wrong, text=text)
         numbers.update(range(first, last + 1, step))
     return tuple(sorted(numbers))

@@ -9,7 +9,7 @@ import typer
 
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import Stopped, say, watching
-from understudy.errors import SettingsError
+from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["making"]
@@ -18,7 +18,6 @@ making = typer.Typer()
 
 _FRAMES = typer.Option(metavar="RANGE", help="Such as 1001-1010; all of the shot when left out.")
 _SET = typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times.")
-_OF_PRESET = ("model.", "margin", "training.")
 _PRESET = typer.Option(metavar="NAME", help="See: understudy presets")
 
 
@@ -36,12 +35,9 @@ def extract(
     """Find, track, align and crop the face of a shot."""
     from understudy.jobs.extract import run_extract
     from understudy.jobs.shot import open_shot
-    from understudy.jobs.train import choose_preset
 
-    overrides = (*(settings or ()), *((f"min_native={min_native}",) if min_native is not None else ()))
-    for_preset = [override for override in overrides if override.startswith(_OF_PRESET)]
-    for_project = [override for override in overrides if not override.startswith(_OF_PRESET)]
-    folder = _with_settings(ProjectFolder.open(context.obj), for_project)
+    for_preset, for_project = split_overrides(settings or (), min_native)
+    folder = with_settings(ProjectFolder.open(context.obj), for_project)
     chosen = choose_preset(folder, None, preset, for_preset)
     if dry_run:
         folder.identity(identity)
@@ -76,7 +72,7 @@ def train(
 ) -> None:
     """Train a model, or go on training it."""
     from understudy.faces.faceset import Faceset
-    from understudy.jobs.train import choose_preset, model_pair, run_train
+    from understudy.jobs.train import run_train
     from understudy.provenance import check_consent
 
     folder = ProjectFolder.open(context.obj)
@@ -120,7 +116,7 @@ def swap(
     """Write the swapped face of a shot as EXRs with mattes."""
     from understudy.jobs.swap import open_swapper, run_swap
 
-    folder = _with_settings(ProjectFolder.open(context.obj), settings or ())
+    folder = with_settings(ProjectFolder.open(context.obj), settings or ())
     if dry_run:
         swapper = open_swapper(folder, shot, model)
         count = len(swapper.shot.choose(frames))
@@ -146,7 +142,7 @@ def preview(
     """Swap one frame, as EXR and as PNG (plate, composite, matte)."""
     from understudy.jobs.preview import preview_frame
 
-    folder = _with_settings(ProjectFolder.open(context.obj), settings or ())
+    folder = with_settings(ProjectFolder.open(context.obj), settings or ())
     for path in preview_frame(folder, shot, model, frame):
         say(str(path))
 
@@ -167,10 +163,3 @@ def demo(
         raise Stopped
     for line in result.lines():
         say(line)
-
-
-def _with_settings(folder: ProjectFolder, overrides: list[str] | tuple[str, ...]) -> ProjectFolder:
-    """The project with `--set field=value` applied, for this command only."""
-    if any(override.split("=")[0].strip() in ("ocio", "identities", "shots") for override in overrides):
-        raise SettingsError("--set changes how a command works; identities, shots and ocio stand in understudy.yaml.")
-    return ProjectFolder(folder.path, folder.with_overrides(tuple(overrides))) if overrides else folder

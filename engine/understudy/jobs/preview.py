@@ -8,7 +8,7 @@ import numpy as np
 
 from understudy.errors import NoFaceError
 from understudy.faces.face import read_found_frames
-from understudy.jobs.swap import open_swapper
+from understudy.jobs.swap import Swapper, open_swapper
 from understudy.plates import Frame, write_frame
 from understudy.settings.project import ProjectFolder
 from understudy.sheet import Picture, fitted, labelled_sheet, write_png
@@ -18,14 +18,23 @@ __all__ = ["matte_picture", "preview_frame"]
 _WIDTH = 960
 
 
-def preview_frame(folder: ProjectFolder, shot_name: str, model_name: str, number: int) -> tuple[Path, Path]:
+def preview_frame(
+    folder: ProjectFolder, shot_name: str, model_name: str, number: int, swapper: Swapper | None = None
+) -> tuple[Path, Path]:
     """Writes `swaps/SHOT/preview/SHOT.MODEL.####.exr`, the layers, and `.png`: plate, composite and matte.
+
+    Args:
+        folder: The project.
+        shot_name: The shot.
+        model_name: The model.
+        number: Which frame.
+        swapper: Of this project, shot and model, when the caller keeps one warm; opened when None.
 
     Raises:
         NoFaceError: The frame was not searched, or holds no face.
         UnderstudyError: Whatever else `run_swap` would say.
     """
-    swapper = open_swapper(folder, shot_name, model_name)
+    swapper = swapper or open_swapper(folder, shot_name, model_name)
     swapper.shot.choose(str(number))
     if number not in swapper.alignments:
         searched = number in read_found_frames(folder.faces_file(shot_name))

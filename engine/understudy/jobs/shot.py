@@ -122,6 +122,15 @@ def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:
             space.reason,
             name,
         )
+    _LOGGER.info(
+        "Shot %s: frames %s, colour space %s (%s), working space %s of %s",
+        name,
+        format_frames(frames),
+        space.name,
+        space.reason,
+        color.working,
+        color.name,
+    )
     return OpenedShot(name, plate, frames, space, entry.layer, color, header.pixel_aspect)
 
 

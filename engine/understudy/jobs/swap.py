@@ -141,8 +141,14 @@ class Swapper:
         return pictures
 
 
-def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str) -> Swapper:
+def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device: str = "auto") -> Swapper:
     """A shot and a model, checked for each other.
+
+    Args:
+        folder: The project.
+        shot_name: The shot.
+        model_name: The model; its newest snapshot swaps.
+        device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
 
     Raises:
         ConsentError: The source identity may not be put into this shot.
@@ -167,17 +173,18 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str) -> Swap
             f"Run: understudy extract {shot_name} --identity {target}",
             shot=shot_name,
         )
-    device = chosen_device()
+    place = chosen_device(device)
+    _LOGGER.info("Snapshot %s, %s, on %s", snapshot_path, snapshot.hash, place)
     return Swapper(
         shot=shot,
-        model=snapshot.build().to(device).eval(),
+        model=snapshot.build().to(place).eval(),
         snapshot=snapshot,
         snapshot_sha256=file_hash(snapshot_path),
         training=shots[shot_name].training,
         alignments=shot_alignments(folder, shot),
         consent=consent.to_json(),
         settings=folder.project.swap,
-        device=device,
+        device=place,
     )
 
 
@@ -190,6 +197,7 @@ def run_swap(
     skip_existing: bool = False,
     out: Path | None = None,
     on_progress: OnProgress = ignore_progress,
+    device: str = "auto",
 ) -> Swapped:
     """Writes the results of a shot; frames whose result is there and was made just so are kept.
 
@@ -202,11 +210,12 @@ def run_swap(
         skip_existing: Keep every result that is there, however it was made.
         out: Folder for the results; `swaps/SHOT` when None.
         on_progress: Called after each frame; False stops after it.
+        device: As `open_swapper`.
 
     Raises:
         UnderstudyError: What is wrong, before anything is written if it can be known then.
     """
-    swapper = open_swapper(folder, shot_name, model_name)
+    swapper = open_swapper(folder, shot_name, model_name, device)
     chosen = swapper.shot.choose(frames)
     _check_searched(folder, swapper.shot, chosen)
     target = out or folder.swaps(shot_name)

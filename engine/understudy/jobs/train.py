@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +14,23 @@ import numpy.typing as npt
 from understudy import __version__
 from understudy.color import ColorConfig, TrainingSpace
 from understudy.durable import write_text
-from understudy.errors import ProjectError, SettingsError
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
+from understudy.jobs.asked import ModelPair, model_pair
 from understudy.jobs.shot import check_free_space, config_of
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, ignore_progress
 from understudy.provenance import Consent, check_consent
-from understudy.settings.preset import Preset, load_preset, preset_from_json
+from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.checkpoint import saved_path
 from understudy.training.loading import load_face_codes
 from understudy.training.trainer import PRESET_NAME, SNAPSHOTS, TrainingResult, train
 
-__all__ = ["ModelPair", "choose_preset", "model_pair", "run_train"]
+__all__ = ["run_train"]
 
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ModelPair:
-    """Whose faces a model swaps.
-
-    Attributes:
-        source: Name of the source identity: the face that is put in.
-        target: Name of the target identity: the face in the plate that goes.
-    """
-
-    source: str
-    target: str
 
 
 def run_train(
@@ -57,19 +43,21 @@ def run_train(
     minutes: float | None = None,
     init_from: Sequence[Path] = (),
     on_progress: OnProgress = ignore_progress,
+    device: str = "auto",
 ) -> TrainingResult | None:
     """Trains `models/MODEL`, or goes on from its last save; None when it was stopped before the first iteration.
 
     Args:
         folder: The project.
         model_name: The model.
-        preset: As `choose_preset` returns it.
+        preset: As `asked.choose_preset` returns it.
         source: Source identity; needed once when the project has several.
         target: Target identity; likewise.
         iterations: Iteration to reach; the preset's when None and `minutes` is None.
         minutes: How long this run trains.
         init_from: Snapshots whose fitting weights a new model starts from.
         on_progress: Called after each iteration; False saves and stops.
+        device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
 
     Raises:
         ConsentError: The source identity may not be used.
@@ -89,7 +77,7 @@ def run_train(
         return None
     write_text(path / "model.json", json.dumps({"schema": "model-1", **vars(pair)}, indent=1) + "\n")
     _LOGGER.info(
-        "Model %s: %s (%d faces) into %s (%d faces), preset %s, %d px",
+        "Model %s: %s (%d faces) into %s (%d faces), preset %s, %d px, working space %s of %s",
         model_name,
         pair.source,
         len(source_codes),
@@ -97,6 +85,8 @@ def run_train(
         len(target_codes),
         preset.name,
         preset.model.size,
+        color.working,
+        color.name,
     )
     facts = _facts(folder, pair, consent, facesets)
     if preset.model.kind == "identity":
@@ -109,73 +99,10 @@ def run_train(
         facts,
         iterations=iterations,
         minutes=minutes,
+        device=device,
         init_from=tuple(init_from),
         picture_from_codes=_picture_from_codes(color),
         on_progress=on_progress,
-    )
-
-
-def choose_preset(folder: ProjectFolder, model_name: str | None, name: str | None, overrides: Sequence[str]) -> Preset:
-    """The preset of a command: the named one, else the model's own, else the project's; with overrides.
-
-    Raises:
-        SettingsError: There is no such preset, or an override is wrong.
-    """
-    own = folder.model(model_name) / "preset.json" if model_name else None
-    if name is None and own is not None and own.is_file():
-        preset = preset_from_json(own.read_text(encoding="utf-8"), str(own))
-        return preset.with_overrides(overrides)
-    return load_preset(name or folder.project.preset, (*folder.project.overrides, *overrides))
-
-
-def model_pair(folder: ProjectFolder, model_name: str, source: str | None, target: str | None) -> ModelPair:
-    """Whose faces a model swaps: as it was trained, else as said, else the project's only pair.
-
-    Raises:
-        ProjectError: The model was trained for another pair, or the project has several and none was said.
-        UnknownNameError: An identity does not exist.
-    """
-    record = folder.model(model_name) / "model.json"
-    known: dict[str, str] = {}
-    if record.is_file():
-        try:
-            values = json.loads(record.read_text(encoding="utf-8"))
-            known = {"source": str(values["source"]), "target": str(values["target"])}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ProjectError(
-                f"{record} is damaged. Delete it and name --source and --target again.", path=str(record)
-            ) from error
-    chosen: dict[str, str] = {}
-    for role, said in (("source", source), ("target", target)):
-        if said and known.get(role, said) != said:
-            raise ProjectError(
-                f"Model '{model_name}' was trained with the {role} identity '{known[role]}', not '{said}'. "
-                "Name another model.",
-                model=model_name,
-            )
-        chosen[role] = said or known.get(role) or _only_identity(folder, role)
-        entry = folder.identity(chosen[role])
-        if entry.role != role:
-            raise SettingsError(
-                f"'{chosen[role]}' is a {entry.role} identity of this project, not a {role} identity.",
-                identity=chosen[role],
-            )
-    return ModelPair(chosen["source"], chosen["target"])
-
-
-def _only_identity(folder: ProjectFolder, role: str) -> str:
-    names = [name for name, entry in folder.project.identities.items() if entry.role == role]
-    if len(names) == 1:
-        return names[0]
-    if not names:
-        ending = " --synthetic (or --consent FILE)" if role == "source" else ""
-        raise ProjectError(
-            f"The project has no {role} identity. Add one with: understudy identity add NAME --role {role}{ending}",
-            role=role,
-        )
-    raise ProjectError(
-        f"The project has several {role} identities ({', '.join(sorted(names))}); say which with --{role} NAME.",
-        role=role,
     )
 
 

@@ -13,8 +13,9 @@ __all__ = ["JobError", "JobRecord", "JobState", "LogTail"]
 class JobState(StrEnum):
     """Where a job stands.
 
-    waiting -> running -> done | failed; a waiting or running job that is asked to stop goes by way of canceling to
-    canceled. A failed or canceled job can be resumed: it is waiting again, under the same id.
+    waiting -> running -> done | failed; a running job that is asked to stop goes by way of canceling to canceled,
+    unless it ended by itself before it heard; a waiting one is canceled at once. A failed or canceled job can be
+    resumed: it is waiting again, under the same id.
     """
 
     WAITING = "waiting"
@@ -92,6 +93,34 @@ class JobRecord:
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the attributes."""
         return asdict(self) | {"state": self.state.value}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> JobRecord:
+        """The record that `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: These are not the values of a record.
+        """
+        error = values["error"]
+        record = JobRecord(
+            **{
+                **values,
+                "state": JobState(values["state"]),
+                "error": None if error is None else JobError(str(error["kind"]), str(error["message"]), error["facts"]),
+            }
+        )
+        for field_name, kinds in _TYPES.items():
+            if not isinstance(getattr(record, field_name), kinds):
+                raise TypeError(f"'{field_name}' is {type(getattr(record, field_name)).__name__}")
+        return record
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "kind", "project", "subject", "device", "stage", "message", "waits_for"), (str,)),
+    **dict.fromkeys(("request", "results"), (dict,)),
+    **dict.fromkeys(("created", "done", "total"), (int, float)),
+    **dict.fromkeys(("started", "ended", "seconds_left"), (int, float, type(None))),
+}
 
 
 @dataclass(frozen=True)

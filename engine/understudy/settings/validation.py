@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ __all__ = ["Settings", "apply_overrides", "read_yaml", "validated"]
 _MOST_BYTES = 1 << 20
 _MOST_NODES = 20_000
 _MOST_DEPTH = 32
+_MOST_SHOWN = 100
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -74,7 +76,11 @@ def read_yaml(path: Path, error: type[SettingsError] = SettingsError) -> dict[st
 
 
 def validated(
-    model: type[Model], values: Mapping[str, Any], where: str, error: type[SettingsError] = SettingsError
+    model: type[Model],
+    values: Mapping[str, Any],
+    where: str,
+    error: type[SettingsError] = SettingsError,
+    strict: bool = False,
 ) -> Model:
     """The settings of these values.
 
@@ -83,13 +89,16 @@ def validated(
         values: Plain values as YAML or JSON gives them.
         where: What the values come from, for the message: a path, or "--set".
         error: The class of what is raised when a value is wrong.
+        strict: Take no value of another type, such as "5" for 5; for what programs send.
     """
     try:
+        if strict:
+            return model.model_validate_json(json.dumps(values), strict=True)
         return model.model_validate(values, strict=False)
     except ValidationError as cause:
         faults = sorted(cause.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         first = faults[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(the whole)"
+        field = _short(".".join(str(part) for part in first["loc"])) or "(the whole)"
         more = len(faults) - 1
         tail = f" ({more} more {'fault' if more == 1 else 'faults'}.)" if more else ""
         raise error(f"{where}: field '{field}': {_reason(model, first)}.{tail}", where=where, field=field) from cause
@@ -105,7 +114,7 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
     for override in overrides:
         field, equals, text = override.partition("=")
         if not equals or not field.strip():
-            raise SettingsError(f"--set {override}: write --set field=value, for instance training.batch=4.")
+            raise SettingsError(f"--set {_short(override)}: write --set field=value, for instance training.batch=4.")
         level = changed
         *outer, last = field.strip().split(".")
         for part in outer:
@@ -113,9 +122,9 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
             level[part] = dict(inner) if isinstance(inner, dict) else {}
             level = level[part]
         try:
-            level[last] = yaml.safe_load(text)
-        except yaml.YAMLError as cause:
-            raise SettingsError(f"--set {override}: '{text}' is not a value.") from cause
+            level[last] = yaml.load(text, Loader=_BoundedLoader)  # noqa: S506  # a SafeLoader
+        except (yaml.YAMLError, ValueError) as cause:
+            raise SettingsError(f"--set {_short(override)}: this is not a value.") from cause
     return changed
 
 
@@ -135,8 +144,13 @@ def _reason(model: type[BaseModel], fault: Any) -> str:
     message = str(fault["msg"])
     message = message.removeprefix("Value error, ").rstrip(".")
     given = fault.get("input")
-    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
+    shown = f", not {_short(repr(given))}" if isinstance(given, str | int | float | bool) else ""
     return f"{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _short(text: str) -> str:
+    """What a message shows of a text that may be of any length."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

@@ -1,0 +1,76 @@
+"""A lock between processes that no kill can leave behind: the system lets go of it when its holder ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+__all__ = ["ProcessLock"]
+
+_POLL_S = 0.05
+
+
+class ProcessLock:
+    """A lock on a file, which also says who holds it.
+
+    Args:
+        path: The file; made when it is not there, and left there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def take(self, timeout_s: float = 0.0) -> bool:
+        """True when this process holds the lock now, at the latest after a while."""
+        file = self._path.open("ab+")
+        deadline = time.monotonic() + timeout_s
+        while not _lock(file):
+            if time.monotonic() >= deadline:
+                file.close()
+                return False
+            time.sleep(_POLL_S)
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+            file.flush()
+        self._file = file
+        return True
+
+    def holder(self) -> str:
+        """Process id of who took it last; "unknown" when it does not say."""
+        with contextlib.suppress(OSError, ValueError):
+            return str(int(self._path.read_bytes()))
+        return "unknown"
+
+    def release(self) -> None:
+        """Lets go."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> bool:
+        try:
+            file.seek(1 << 20)  # beyond the text, which others may then read
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

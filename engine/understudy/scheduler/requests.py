@@ -1,0 +1,291 @@
+"""What may be asked of the engine: one model for each kind of job, and what of it can be checked before it waits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, Field
+
+from understudy.errors import SettingsError, UnknownNameError
+from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
+from understudy.plates import parse_frames
+from understudy.provenance import check_consent
+from understudy.settings.preset import preset_names
+from understudy.settings.project import ProjectFolder, check_name
+from understudy.settings.validation import Settings, validated
+
+__all__ = [
+    "Asked",
+    "ExtractRequest",
+    "InspectRequest",
+    "PreviewRequest",
+    "QUICK_KINDS",
+    "SwapRequest",
+    "TrainRequest",
+    "check_request",
+    "read_request",
+]
+
+QUICK_KINDS = frozenset({"preview", "inspect"})
+"""Kinds of job that somebody sits and waits for."""
+
+_MOST_BYTES = 64 << 10
+_MOST_TEXT = 4096
+_MOST_ITEMS = 100
+_YAML = (".yaml", ".yml")
+
+
+def _absolute(text: str) -> str:
+    path = PurePath(text)
+    if not path.is_absolute() or ".." in path.parts:
+        raise ValueError("it must be an absolute path without '..'")
+    return str(path)
+
+
+def _preset(text: str) -> str:
+    return _absolute(text) if PurePath(text).suffix in _YAML else text
+
+
+def _inspectable(text: str) -> str:
+    return text if text in preset_names() else _absolute(text)
+
+
+def _frames(text: str) -> str:
+    parse_frames(text)
+    return text
+
+
+def _named(kind: str) -> AfterValidator:
+    return AfterValidator(lambda name: check_name(kind, name))
+
+
+_Path = Annotated[str, Field(min_length=1), AfterValidator(_absolute)]
+_Shot = Annotated[str, Field(max_length=64), _named("shot")]
+_Identity = Annotated[str, Field(max_length=64), _named("identity")]
+_Model = Annotated[str, Field(max_length=64), _named("model")]
+_PresetName = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_preset)]
+_Frames = Annotated[str, Field(max_length=1024), AfterValidator(_frames)]
+_Overrides = Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=_MOST_ITEMS)]
+
+
+class ExtractRequest(Settings):
+    """As the command `extract`."""
+
+    project: _Path
+    """Project folder."""
+
+    shot: _Shot
+    """The shot."""
+
+    identity: _Identity
+    """Whose face it is."""
+
+    preset: _PresetName | None = None
+    """Gives the crops' size and margin; the project's when left out."""
+
+    frames: _Frames | None = None
+    """Frames to do, such as 1001-1010; all when left out."""
+
+    overrides: _Overrides = ()
+    """`field=value` changes to preset and project, for this job only."""
+
+    min_native: Annotated[int, Field(ge=0, le=8192)] | None = None
+    """Faces that span fewer plate pixels are left out."""
+
+
+class TrainRequest(Settings):
+    """As the command `train`."""
+
+    project: _Path
+    """Project folder."""
+
+    model: _Model
+    """The model."""
+
+    preset: _PresetName | None = None
+    """The model's own, else the project's, when left out."""
+
+    source: _Identity | None = None
+    """Source identity, when the project has several."""
+
+    target: _Identity | None = None
+    """Target identity, when the project has several."""
+
+    iterations: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Iteration to reach."""
+
+    minutes: Annotated[float, Field(ge=0.01, le=1_000_000, allow_inf_nan=False)] | None = None
+    """How long this run trains."""
+
+    init_from: Annotated[tuple[_Path, ...], Field(max_length=_MOST_ITEMS)] = ()
+    """Snapshots whose fitting weights a new model starts from."""
+
+    overrides: _Overrides = ()
+    """`field=value` changes to the preset."""
+
+
+class SwapRequest(Settings):
+    """As the command `swap`."""
+
+    project: _Path
+    """Project folder."""
+
+    shot: _Shot
+    """The shot."""
+
+    model: _Model
+    """The model; its newest snapshot swaps."""
+
+    frames: _Frames | None = None
+    """Frames to do, such as 1001-1010; all when left out."""
+
+    comp: bool = False
+    """Write the full-frame composite as well."""
+
+    skip_existing: bool = False
+    """Keep every result that is there, however it was made."""
+
+    out: _Path | None = None
+    """Folder for the results; swaps/SHOT when left out."""
+
+    overrides: _Overrides = ()
+    """`field=value` changes to the project, for this job only."""
+
+
+class PreviewRequest(Settings):
+    """As the command `preview`."""
+
+    project: _Path
+    """Project folder."""
+
+    shot: _Shot
+    """The shot."""
+
+    model: _Model
+    """The model; its newest snapshot swaps."""
+
+    frame: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
+    """Which frame."""
+
+    overrides: _Overrides = ()
+    """`field=value` changes to the project, for this job only."""
+
+
+class InspectRequest(Settings):
+    """As the command `inspect`."""
+
+    path: Annotated[str, Field(min_length=1), AfterValidator(_inspectable)]
+    """A plate, faceset, checkpoint, snapshot, folder of results or preset file; or the name of a preset."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that can be meant.
+
+    Attributes:
+        kind: Of job.
+        request: Every field, plain.
+        project: Project folder; empty when it needs none.
+        subject: What it is about, for people.
+    """
+
+    kind: str
+    request: Mapping[str, Any]
+    project: str
+    subject: str
+
+
+Request = TypeVar("Request", bound=Settings)
+
+
+def read_request(model: type[Request], values: Mapping[str, Any], kind: str) -> Request:
+    """A request as its model.
+
+    Raises:
+        SettingsError: A field is unknown, missing or wrong; one sentence says which.
+    """
+    return validated(model, values, f"{kind} request", strict=True)
+
+
+def check_request(kind: str, request: Mapping[str, Any]) -> Asked:
+    """A request, held against its project file: everything that can be wrong without looking at pictures.
+
+    Raises:
+        SettingsError: It cannot be meant; one sentence says which field and why.
+    """
+    if type(kind) is not str or kind not in _CHECKS:
+        raise UnknownNameError("kind of job", str(kind)[:64], _CHECKS)
+    _expect_plain(kind, request)
+    subject, project, values = _CHECKS[kind](request)
+    return Asked(kind, values.model_dump(mode="json", exclude_none=True), project, subject)
+
+
+def _extract(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(ExtractRequest, request, "extract")
+    for_preset, for_project = split_overrides(asked.overrides, asked.min_native)
+    folder = with_settings(ProjectFolder.open(Path(asked.project)), for_project)
+    folder.shot(asked.shot)
+    folder.identity(asked.identity)
+    choose_preset(folder, None, asked.preset, for_preset)
+    return asked.shot, asked.project, asked
+
+
+def _train(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(TrainRequest, request, "train")
+    folder = ProjectFolder.open(Path(asked.project))
+    choose_preset(folder, asked.model, asked.preset, asked.overrides)
+    check_consent(folder, model_pair(folder, asked.model, asked.source, asked.target).source)
+    return asked.model, asked.project, asked
+
+
+def _swap(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(SwapRequest, request, "swap")
+    with_settings(ProjectFolder.open(Path(asked.project)), asked.overrides).shot(asked.shot)
+    return asked.shot, asked.project, asked
+
+
+def _preview(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(PreviewRequest, request, "preview")
+    with_settings(ProjectFolder.open(Path(asked.project)), asked.overrides).shot(asked.shot)
+    return asked.shot, asked.project, asked
+
+
+def _inspect(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(InspectRequest, request, "inspect")
+    return asked.path, "", asked
+
+
+_CHECKS: dict[str, Callable[[Mapping[str, Any]], tuple[str, str, Settings]]] = {
+    "extract": _extract,
+    "train": _train,
+    "swap": _swap,
+    "preview": _preview,
+    "inspect": _inspect,
+}
+
+
+def _expect_plain(kind: str, request: Mapping[str, Any]) -> None:
+    """Raises unless a request is a small mapping of plain values, with texts that a path or a log can hold."""
+    if not isinstance(request, Mapping) or not all(type(name) is str for name in request):
+        raise SettingsError(f"A {kind} request is a mapping of names to values.")
+    try:
+        size = len(json.dumps(dict(request)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SettingsError(f"A {kind} request holds plain values only: texts, numbers, true, false, lists.") from error
+    if size > _MOST_BYTES:
+        raise SettingsError(f"A {kind} request of {size} bytes is too long; {_MOST_BYTES} are enough for any.")
+    for name, value in request.items():
+        for text in (name, *(value if isinstance(value, list | tuple) else (value,))):
+            if isinstance(text, str) and (len(text) > _MOST_TEXT or not text.isprintable()):
+                raise SettingsError(
+                    f"{kind} request: field '{_shown(name)}': a text is at most {_MOST_TEXT} printable characters.",
+                    field=_shown(name),
+                )
+
+
+def _shown(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:64])

@@ -1,0 +1,168 @@
+"""What a worker does for each kind of job: the request in, the job's function, plain results out."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio  # noqa: N813
+import PyOpenColorIO as ocio  # noqa: N813
+import torch
+
+from understudy import __version__
+from understudy.jobs.asked import choose_preset, split_overrides, with_settings
+from understudy.jobs.extract import run_extract
+from understudy.jobs.inspect import describe
+from understudy.jobs.preview import preview_frame
+from understudy.jobs.swap import run_swap
+from understudy.jobs.train import run_train
+from understudy.plates import format_frames
+from understudy.progress import OnProgress, Progress
+from understudy.scheduler.requests import (
+    ExtractRequest,
+    InspectRequest,
+    PreviewRequest,
+    SwapRequest,
+    TrainRequest,
+    read_request,
+)
+from understudy.scheduler.warm import WarmSwappers
+from understudy.settings.project import ProjectFolder
+
+__all__ = ["Made", "Work", "versions"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a job made.
+
+    Attributes:
+        results: By name, plain.
+        completed: False when it was stopped before the end.
+    """
+
+    results: Mapping[str, Any]
+    completed: bool
+
+
+class Work:
+    """The kinds of job, on one device.
+
+    Args:
+        device: Of PyTorch: "cpu", "cuda:0".
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._warm = WarmSwappers(device)
+        self._kinds: dict[str, Callable[[Mapping[str, Any], OnProgress], Made]] = {
+            "extract": self._extract,
+            "train": self._train,
+            "swap": self._swap,
+            "preview": self._preview,
+            "inspect": self._inspect,
+        }
+
+    def perform(self, kind: str, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        """Does a job.
+
+        Raises:
+            UnderstudyError: As the job's function.
+        """
+        return self._kinds[kind](request, on_progress)
+
+    def _extract(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        asked = read_request(ExtractRequest, request, "extract")
+        for_preset, for_project = split_overrides(asked.overrides, asked.min_native)
+        folder = with_settings(ProjectFolder.open(Path(asked.project)), for_project)
+        preset = choose_preset(folder, None, asked.preset, for_preset)
+        made = run_extract(folder, asked.shot, asked.identity, preset, asked.frames, on_progress)
+        results = {
+            "faceset": str(folder.faceset(asked.identity)),
+            "cropped": made.cropped,
+            "kept": made.kept,
+            "without_face": _range(made.without_face),
+        }
+        return Made(results, made.completed)
+
+    def _train(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        asked = read_request(TrainRequest, request, "train")
+        folder = ProjectFolder.open(Path(asked.project))
+        result = run_train(
+            folder,
+            asked.model,
+            choose_preset(folder, asked.model, asked.preset, asked.overrides),
+            asked.source,
+            asked.target,
+            asked.iterations,
+            asked.minutes,
+            tuple(Path(path) for path in asked.init_from),
+            on_progress,
+            self._device,
+        )
+        if result is None:
+            return Made({}, completed=False)
+        results = {
+            "iteration": result.iteration,
+            "loss": result.loss,
+            "snapshot": str(result.snapshot),
+            "preview": str(result.preview) if result.preview else "",
+            "because": result.ended_because,
+        }
+        return Made(results, result.completed)
+
+    def _swap(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        asked = read_request(SwapRequest, request, "swap")
+        made = run_swap(
+            with_settings(ProjectFolder.open(Path(asked.project)), asked.overrides),
+            asked.shot,
+            asked.model,
+            asked.frames,
+            asked.comp,
+            asked.skip_existing,
+            Path(asked.out) if asked.out else None,
+            on_progress,
+            self._device,
+        )
+        results = {
+            "folder": str(made.folder),
+            "patterns": list(made.patterns),
+            "written": _range(made.written),
+            "kept": _range(made.kept),
+            "without_face": _range(made.without_face),
+        }
+        return Made(results, made.completed)
+
+    def _preview(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        asked = read_request(PreviewRequest, request, "preview")
+        folder = with_settings(ProjectFolder.open(Path(asked.project)), asked.overrides)
+        swapper = self._warm.swapper(folder, asked.shot, asked.model)
+        if not on_progress(Progress("swapping", 0, 1, f"frame {asked.frame}")):
+            return Made({}, completed=False)
+        exr, png = preview_frame(folder, asked.shot, asked.model, asked.frame, swapper)
+        return Made({"exr": str(exr), "png": str(png)}, completed=True)
+
+    def _inspect(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        del on_progress
+        asked = read_request(InspectRequest, request, "inspect")
+        facts: dict[str, Any] = json.loads(json.dumps(describe(asked.path), default=str))
+        return Made(facts, completed=True)
+
+
+def versions(device: str) -> str:
+    """The first line of a job's log: everything whose version may change a result."""
+    place = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
+    return (
+        f"Understudy {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
+        f"numpy {np.__version__}, OpenImageIO {oiio.VERSION_STRING}, OpenColorIO {ocio.GetVersion()}; "
+        f"device {device}, {place}"
+    )
+
+
+def _range(frames: tuple[int, ...]) -> str:
+    return format_frames(frames) if frames else ""
