@@ -1,4 +1,4 @@
-"""Where a user's engine is found: its runtime folder, and the file in it that says how to reach the engine.
+"""Where a user's engine is found: its runtime folder, the file in it that says how to reach it, and how one is started.
 
 Both belong to one user alone. What is in them is believed only after their owner and mode were looked at, because a
 folder in a shared place may have been put there by somebody else. Standard library only; runs on Python 3.9.
@@ -10,16 +10,26 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import stat
 import sys
-import tempfile
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from understudy.errors import EngineError
 
-__all__ = ["Endpoint", "checked_folder", "read_endpoint", "remove_endpoint", "runtime_folder", "write_endpoint"]
+__all__ = [
+    "Endpoint",
+    "checked_folder",
+    "no_engine",
+    "not_started",
+    "read_endpoint",
+    "remove_endpoint",
+    "runtime_folder",
+    "start_engine",
+    "write_endpoint",
+]
 
 ENDPOINT_FILE = "endpoint.json"
 _MAX_BYTES = 4096
@@ -61,6 +71,8 @@ def runtime_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "understudy" / "run"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "understudy" / "run"
+    import tempfile
+
     given = os.environ.get("XDG_RUNTIME_DIR")
     return Path(given) / "understudy" if given else Path(tempfile.gettempdir()) / f"understudy-{os.getuid()}"
 
@@ -118,7 +130,7 @@ def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
         EngineError: The folder cannot be written.
     """
     path = folder / ENDPOINT_FILE
-    beside = folder / f".{ENDPOINT_FILE}.{secrets.token_hex(4)}"
+    beside = folder / f".{ENDPOINT_FILE}.{os.urandom(4).hex()}"
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
         with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
@@ -140,6 +152,64 @@ def no_engine(folder: Path) -> EngineError:
     """The error for a user who has not started an engine."""
     text = f"No engine runs for you on this machine (looked in {folder}). Start one: understudy serve"
     return EngineError(text, reason="none", folder=str(folder))
+
+
+def start_engine(
+    command: Sequence[str] | None, folder: Path, environment: Mapping[str, str] | None
+) -> threading.Thread:
+    """Starts an engine that outlives this process; the thread lives as long as the engine does.
+
+    Args:
+        command: Starts it; "understudy serve" as found on the PATH, or beside this Python, when None.
+        folder: The runtime folder; what the engine prints goes into a file there.
+        environment: Of the engine; this process's when None.
+
+    Raises:
+        EngineError: The command cannot be started, or the folder is open to others.
+    """
+    import subprocess
+
+    words = list(command) if command else _command()
+    checked_folder(folder, create=True)
+    flags = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+    output = os.open(folder / "engine.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        process = subprocess.Popen(  # noqa: S603  # the caller's own command
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=None if environment is None else dict(environment),
+            start_new_session=True,
+            creationflags=flags,
+        )
+    except OSError as error:
+        text = f"The engine cannot be started with {' '.join(words)}: {error.strerror or error}."
+        raise EngineError(text, reason="none", command=tuple(words)) from error
+    finally:
+        os.close(output)
+    thread = threading.Thread(target=process.wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def not_started(folder: Path, has_ended: bool) -> EngineError:
+    """The error for an engine that was started and cannot be reached, with the last that it said."""
+    said = (folder / "engine.out").read_text(errors="replace").strip().splitlines()
+    last = f" It said: {said[-1][:300]}" if said else ""
+    what = "ended at once" if has_ended else "is not ready in time"
+    return EngineError(f"The engine that was started {what}.{last}", reason="none", folder=str(folder))
+
+
+def _command() -> list[str]:
+    import shutil
+
+    beside = Path(sys.executable).parent
+    found = shutil.which("understudy") or shutil.which("understudy", path=str(beside))
+    if found is None:
+        text = "The command 'understudy' is not on the PATH: install the engine, or start it yourself: understudy serve"
+        raise EngineError(text, reason="none")
+    return [found, "serve"]
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:

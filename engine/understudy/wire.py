@@ -17,6 +17,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rpyc.core import consts
@@ -26,6 +27,7 @@ from rpyc.core.service import VoidService
 from rpyc.core.stream import SocketStream
 
 from understudy import errors
+from understudy.endpoint import Endpoint, read_endpoint
 from understudy.errors import EngineError, UnderstudyError
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "error_to_values",
     "greet_client",
     "greet_engine",
+    "open_connection",
     "rebuilt_error",
 ]
 
@@ -50,6 +53,9 @@ MAX_GREETING = 4096
 GREETING_S = 2.0
 FRAME_S = 5.0
 CALL_S = 10.0
+_CONNECT_S = 2.0
+_RETRY_S = 0.01
+_TRIES = 3
 _CHUNK = 1 << 16
 _MAGIC = "understudy"
 _RESERVED = frozenset(dir(UnderstudyError("")))
@@ -208,6 +214,57 @@ class Caller:
         self.version = version
 
 
+def open_connection(folder: Path, caller: Caller) -> AskingConnection:
+    """A new connection to the engine of a runtime folder, that both ends trust.
+
+    A crowd at the engine's door may push it out before it has proved itself: it tries again.
+
+    Raises:
+        EngineError: No engine runs, it died, it cannot be trusted, or it speaks another protocol.
+    """
+    endpoint = read_endpoint(folder)
+    for left in reversed(range(_TRIES)):
+        opened = _socket(folder, endpoint)
+        try:
+            greet_engine(opened, endpoint.token, caller)
+            return AskingConnection(opened)
+        except EOFError as error:
+            opened.close()
+            if not left:
+                raise _dead(endpoint, f"does not answer as an engine ({error})") from error
+        except BaseException:
+            opened.close()
+            raise
+        time.sleep(_RETRY_S)
+    raise AssertionError("unreachable")
+
+
+def _socket(folder: Path, endpoint: Endpoint) -> socket.socket:
+    is_tcp = endpoint.kind == "tcp"
+    opened = socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX, socket.SOCK_STREAM)
+    deadline = time.monotonic() + _CONNECT_S
+    try:
+        if is_tcp:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.settimeout(_CONNECT_S)
+        while True:
+            try:
+                opened.connect(("127.0.0.1", int(endpoint.address)) if is_tcp else str(folder / endpoint.address))
+                return opened
+            except BlockingIOError:  # its queue is full
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_S)
+    except OSError as error:
+        opened.close()
+        raise _dead(endpoint, f"cannot be reached ({error.strerror or error})") from error
+
+
+def _dead(endpoint: Endpoint, problem: str) -> EngineError:
+    text = f"The engine (process {endpoint.pid}) {problem}: it has stopped or died. Start it again: understudy serve"
+    return EngineError(text, reason="stopped", pid=endpoint.pid)
+
+
 def greet_engine(opened: socket.socket, token: str, caller: Caller) -> None:
     """The client's half of the greeting.
 
@@ -278,7 +335,8 @@ def greet_client(opened: socket.socket, token: str, version: str, admit: Callabl
 
 def error_to_values(error: UnderstudyError) -> tuple[str, str, str]:
     """Class, message and facts as an error crosses."""
-    return type(error).__name__, error.message[:_CHUNK], json.dumps(error.facts, default=str)[:_CHUNK]
+    message = error.message[:_CHUNK].encode(errors="replace").decode()
+    return type(error).__name__, message, json.dumps(error.facts, default=str)[:_CHUNK]
 
 
 def error_from_values(values: Any) -> UnderstudyError:

@@ -1,0 +1,521 @@
+"""The engine from the outside: for hosts, scripts and the command line.
+
+Work is started and then asked about; no call waits for it. Nothing here connects by itself, and rpyc is loaded by the
+first connection, not by the import. Standard library and rpyc only; runs on Python 3.9.
+
+    with connect() as engine:
+        job = engine.swap("/shows/film", "sh010", "hero", frames="1001-1010")
+        print(job.wait().results)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from understudy import __version__
+from understudy.endpoint import not_started, runtime_folder, start_engine
+from understudy.errors import EngineError, UnderstudyError
+
+if TYPE_CHECKING:
+    from understudy.wire import AskingConnection
+
+    StrPath = str | os.PathLike[str]
+
+__all__ = ["Engine", "EngineFacts", "Job", "JobError", "JobStatus", "LogTail", "connect", "ensure_engine"]
+
+_READS = frozenset(["hello", "job", "jobs", "log"])
+_ENDED = frozenset(["done", "failed", "canceled"])
+_FIRST_POLL_S = 0.002
+_LAST_POLL_S = 0.1
+_START_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine says of itself.
+
+    Attributes:
+        version: Its version.
+        protocol: Lowest and highest protocol that it speaks.
+        pid: Its process.
+        devices: Where it computes: "cpu", "cuda:0".
+        started: When it started, in seconds since 1970.
+    """
+
+    version: str
+    protocol: tuple[int, ...]
+    pid: int
+    devices: tuple[str, ...]
+    started: float
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed: class name in `understudy.errors`, what it says, and its facts."""
+
+    kind: str
+    message: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job at one moment. Times are seconds since 1970.
+
+    Attributes:
+        id: Short and unique, such as "20261124-3f9c2a".
+        kind: "extract", "train", "swap", "preview" or "inspect".
+        project: The project folder; empty for a job that needs none.
+        subject: What it is about: the shot, the model or the path.
+        request: What was asked.
+        state: "waiting", "running", "canceling", "done", "failed" or "canceled".
+        device: Whose queue it is in: "cpu", "cuda:0".
+        created: When it was submitted.
+        started: When it began to run; None before.
+        ended: When it ended; None before.
+        stage: What it does, in one or two words.
+        done: How much is finished, in the unit of `total`.
+        total: How much there is to do.
+        message: One short line about the present moment.
+        seconds_left: Estimated; None when unknown.
+        waits_for: Why it does not move though it could; empty when it moves.
+        results: What it made, by name.
+        error: Why it failed; None otherwise.
+    """
+
+    id: str
+    kind: str
+    project: str
+    subject: str
+    request: Mapping[str, Any]
+    state: str
+    device: str
+    created: float
+    started: float | None
+    ended: float | None
+    stage: str
+    done: float
+    total: float
+    message: str
+    seconds_left: float | None
+    waits_for: str
+    results: Mapping[str, Any]
+    error: JobError | None
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more happens to the job by itself."""
+        return self.state in _ENDED
+
+    def failure(self) -> UnderstudyError | None:
+        """Why it failed, as an error of its own class that can be raised; None when it did not fail."""
+        if self.error is None:
+            return None
+        from understudy.wire import rebuilt_error
+
+        kind = "EngineError" if self.error.kind == "EngineStopped" else self.error.kind
+        return rebuilt_error(kind, self.error.message, self.error.facts)
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """The end of a job's log: its lines, oldest first, and the place to ask for next."""
+
+    lines: tuple[str, ...]
+    next: int
+
+
+class Job:
+    """One job of an engine.
+
+    Attributes:
+        id: Its name in the engine.
+        latest: Its status when it was last heard of; `status` asks anew.
+    """
+
+    def __init__(self, engine: Engine, latest: JobStatus) -> None:
+        self._engine = engine
+        self.id = latest.id
+        self.latest = latest
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}: {self.latest.kind} {self.latest.subject}: {self.latest.state}>"
+
+    def status(self) -> JobStatus:
+        """The job now."""
+        return self._heard("job")
+
+    def cancel(self) -> JobStatus:
+        """Asks it to stop; it goes by way of "canceling". What is finished stays."""
+        return self._heard("cancel")
+
+    def resume(self) -> JobStatus:
+        """Puts a failed or canceled job at the end of its queue again."""
+        return self._heard("resume")
+
+    def forget(self) -> None:
+        """Takes an ended job off the list. Its results stay."""
+        self._engine.ask("forget", self.id)
+
+    def log(self, after: int = 0) -> LogTail:
+        """The lines of its log from `after` on; `next` of the answer is the place to go on from."""
+        values = self._engine.asked("log", dict, self.id, after)
+        lines = values.get("lines")
+        if type(lines) is not list or type(values.get("next")) is not int or {type(line) for line in lines} - {str}:
+            raise _not_understood("log")
+        return LogTail(tuple(lines), values["next"])
+
+    def wait(self, timeout_s: float | None = None, on_status: Callable[[JobStatus], object] | None = None) -> JobStatus:
+        """Asks until the job has ended. Never for the thread that draws a host's window.
+
+        Args:
+            timeout_s: Give up after so long; the status then says that it has not ended.
+            on_status: Called with each status that differs from the one before.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        pause, shown = _FIRST_POLL_S, None
+        while True:
+            status = self.status()
+            if on_status is not None and status != shown:
+                shown = status
+                on_status(status)
+            if status.is_ended or (deadline is not None and time.monotonic() >= deadline):
+                return status
+            time.sleep(pause if deadline is None else max(min(pause, deadline - time.monotonic()), 0.0))
+            pause = min(pause * 1.5, _LAST_POLL_S)
+
+    def _heard(self, call: str) -> JobStatus:
+        self.latest = _status(self._engine.asked(call, dict, self.id), call)
+        return self.latest
+
+
+class Engine:
+    """A running engine. Made by `connect` and `ensure_engine`; may be used from several threads at once.
+
+    When the connection is lost, `hello`, `job`, `jobs` and `log` open it anew, once. Calls that change something do
+    not: they raise EngineError, because nobody knows whether the engine has heard them.
+    """
+
+    def __init__(self, folder: Path, host: str) -> None:
+        self._folder = folder
+        self._host = host
+        self._lock = threading.Lock()
+        self._idle: list[AskingConnection] = []
+        self._is_lost = False
+        self._is_closed = False
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def hello(self) -> EngineFacts:
+        """What the engine says of itself."""
+        values = self.asked("hello", dict)
+        try:
+            facts = EngineFacts(
+                **{**values, "protocol": tuple(values["protocol"]), "devices": tuple(values["devices"])}
+            )
+        except (KeyError, TypeError) as error:
+            raise _not_understood("hello") from error
+        if (
+            type(facts.version) is not str
+            or type(facts.pid) is not int
+            or {type(name) for name in facts.devices} - {str}
+        ):
+            raise _not_understood("hello")
+        return facts
+
+    def extract(
+        self,
+        project: StrPath,
+        shot: str,
+        identity: str,
+        *,
+        preset: str | None = None,
+        frames: str | None = None,
+        min_native: int | None = None,
+        overrides: Iterable[str] = (),
+    ) -> Job:
+        """Starts finding and cropping a shot's faces into the faceset of an identity."""
+        request = {"shot": shot, "identity": identity, "preset": preset, "frames": frames, "min_native": min_native}
+        return self._submit("extract", project, request, overrides)
+
+    def train(
+        self,
+        project: StrPath,
+        model: str,
+        *,
+        preset: str | None = None,
+        source: str | None = None,
+        target: str | None = None,
+        iterations: int | None = None,
+        minutes: float | None = None,
+        init_from: Iterable[StrPath] = (),
+        overrides: Iterable[str] = (),
+    ) -> Job:
+        """Starts training a model, or goes on with it."""
+        request = {
+            "model": model,
+            "preset": preset,
+            "source": source,
+            "target": target,
+            "iterations": iterations,
+            "minutes": minutes,
+            "init_from": [_absolute(path) for path in init_from] or None,
+        }
+        return self._submit("train", project, request, overrides)
+
+    def swap(
+        self,
+        project: StrPath,
+        shot: str,
+        model: str,
+        *,
+        frames: str | None = None,
+        comp: bool = False,
+        skip_existing: bool = False,
+        out: StrPath | None = None,
+        overrides: Iterable[str] = (),
+    ) -> Job:
+        """Starts writing the swapped face of a shot."""
+        request = {
+            "shot": shot,
+            "model": model,
+            "frames": frames,
+            "comp": comp,
+            "skip_existing": skip_existing,
+            "out": None if out is None else _absolute(out),
+        }
+        return self._submit("swap", project, request, overrides)
+
+    def preview(self, project: StrPath, shot: str, model: str, frame: int, *, overrides: Iterable[str] = ()) -> Job:
+        """Starts swapping one frame, before everything that waits."""
+        return self._submit("preview", project, {"shot": shot, "model": model, "frame": frame}, overrides)
+
+    def inspect(self, path: StrPath) -> Job:
+        """Starts looking at a plate, faceset, checkpoint, snapshot, folder of results or preset."""
+        return self.submit("inspect", {"path": _absolute(path)})
+
+    def submit(self, kind: str, request: Mapping[str, Any]) -> Job:
+        """Starts a job of any kind; the methods above say what a request holds.
+
+        Raises:
+            SettingsError: The request cannot be meant; nothing was started.
+        """
+        values = self.asked("submit", dict, kind, json.dumps(request))
+        return Job(self, _status(values, "submit"))
+
+    def job(self, job_id: str) -> Job:
+        """The job with this id.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        return Job(self, _status(self.asked("job", dict, job_id), "job"))
+
+    def jobs(self, project: StrPath = "") -> tuple[Job, ...]:
+        """The jobs of a project, or of all when it is empty: newest first, each with its status as `latest`."""
+        values = self.asked("jobs", list, _absolute(project) if project else "")
+        return tuple(Job(self, _status(each, "jobs")) for each in values)
+
+    def stop(self) -> None:
+        """Ends the engine. Running jobs are asked to stop, and can be resumed."""
+        self.ask("stop")
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection; the engine and its jobs go on."""
+        self._is_closed = True
+        self._drop()
+
+    def asked(self, call: str, kind: type, *arguments: object) -> Any:
+        """A call's answer, read from JSON and of the type that is expected.
+
+        Raises:
+            EngineError: The answer is something else.
+        """
+        try:
+            values = json.loads(self.ask(call, *arguments))
+        except (RecursionError, ValueError) as error:
+            raise _not_understood(call) from error
+        if type(values) is not kind:
+            raise _not_understood(call)
+        return values
+
+    def ask(self, call: str, *arguments: object) -> str:
+        """A call's answer as text.
+
+        Raises:
+            UnderstudyError: The engine's own error.
+            EngineError: No answer: no engine, or the connection was lost.
+        """
+        is_read = call in _READS
+        try:
+            return self._ask_once(self._borrowed(is_read), call, arguments)
+        except EOFError as error:
+            self._drop()
+            self._is_lost = True
+            if not is_read:
+                raise self._lost(call) from error
+        try:
+            return self._ask_once(self._borrowed(is_read), call, arguments)
+        except EOFError as error:
+            raise self._lost(call) from error
+
+    def _ask_once(self, connection: AskingConnection, call: str, arguments: Sequence[object]) -> str:
+        try:
+            reply = connection.ask(call, *arguments)
+        except UnderstudyError:
+            self._give_back(connection)
+            raise
+        except TimeoutError as error:
+            connection.close()
+            text = f"The engine has not answered '{call}' in time. It may be stuck: ask again, or restart it."
+            raise EngineError(text, reason="timeout", call=call) from error
+        except OSError as error:
+            connection.close()
+            raise EOFError(str(error)) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+        return reply
+
+    def _borrowed(self, may_reopen: bool) -> AskingConnection:
+        if self._is_closed:
+            raise EngineError("This connection was closed: connect() again.", reason="none")
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        if self._is_lost and not may_reopen:
+            raise self._lost("")
+        from understudy.wire import Caller, open_connection
+
+        connection = open_connection(self._folder, Caller(self._host, __version__))
+        self._is_lost = False
+        return connection
+
+    def _give_back(self, connection: AskingConnection) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _drop(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _lost(self, call: str) -> EngineError:
+        during = f" during '{call}'" if call else ""
+        text = (
+            f"The connection to the engine was lost{during}. It may have stopped: connect() again, or start it "
+            "(understudy serve); its list of jobs tells what it had taken."
+        )
+        return EngineError(text, reason="stopped", call=call)
+
+    def _submit(self, kind: str, project: StrPath, request: Mapping[str, Any], overrides: Iterable[str]) -> Job:
+        whole = {"project": _absolute(project), **request, "overrides": list(overrides) or None}
+        return self.submit(kind, {name: value for name, value in whole.items() if value is not None})
+
+
+def connect(host: str = "") -> Engine:
+    """The running engine of this user.
+
+    Args:
+        host: Who connects, for the engine's log, such as "nuke 15.1".
+
+    Raises:
+        EngineError: None runs, it died, it cannot be trusted, or it speaks another protocol; and what to do.
+    """
+    engine = Engine(runtime_folder(), host or f"python {sys.version.split()[0]}")
+    engine.hello()
+    return engine
+
+
+def ensure_engine(
+    command: Sequence[str] | None = None,
+    host: str = "",
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 60.0,
+) -> Engine:
+    """The running engine of this user, started first when there is none.
+
+    The engine is a process of its own: it goes on when this one ends.
+
+    Args:
+        command: Starts it; "understudy serve" as found on the PATH, or beside this Python, when None.
+        host: Who connects, for the engine's log.
+        environment: Of the engine; this process's when None. A host with a Python of its own passes a clean one.
+        timeout_s: How long it may take to start.
+
+    Raises:
+        EngineError: It cannot be started, or one runs that cannot be used.
+    """
+    try:
+        return connect(host)
+    except EngineError as error:
+        if error.facts.get("reason") not in ("none", "stopped"):
+            raise
+    started = start_engine(list(command) if command else None, runtime_folder(), environment)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        has_ended = not started.is_alive()
+        try:
+            return connect(host)
+        except EngineError as error:
+            if error.facts.get("reason") not in ("none", "stopped"):
+                raise
+            if has_ended or time.monotonic() > deadline:
+                raise not_started(runtime_folder(), has_ended) from error
+        time.sleep(_START_POLL_S)
+
+
+def _absolute(path: StrPath) -> str:
+    """The engine has another working folder. Links stay: a studio's paths are made of them."""
+    return os.path.abspath(path)  # noqa: PTH100
+
+
+def _not_understood(call: str) -> EngineError:
+    text = f"The engine's answer to '{call}' is not what this client understands. Are both of one version?"
+    return EngineError(text, reason="answer", call=call)
+
+
+_NUMBER = (int, float)
+_STATUS_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(["id", "kind", "project", "subject", "state", "device", "stage", "message", "waits_for"], (str,)),
+    **dict.fromkeys(["request", "results"], (dict,)),
+    **dict.fromkeys(["created", "done", "total"], _NUMBER),
+    **dict.fromkeys(["started", "ended", "seconds_left"], (*_NUMBER, type(None))),
+    "error": (dict, type(None)),
+}
+
+
+def _status(values: Any, call: str) -> JobStatus:
+    """The status in an answer, each value of the type that it must have; what a newer engine adds is passed over."""
+    if type(values) is not dict:
+        raise _not_understood(call)
+    known: dict[str, Any] = {name: values.get(name) for name in _STATUS_TYPES}
+    if any(type(value) not in _STATUS_TYPES[name] for name, value in known.items()):
+        raise _not_understood(call)
+    if known["error"] is not None:
+        error = {name: known["error"].get(name) for name in ("kind", "message", "facts")}
+        if [type(value) for value in error.values()] != [str, str, dict]:
+            raise _not_understood(call)
+        known["error"] = JobError(**error)
+    return JobStatus(**known)
