@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from understudy import __version__
 from understudy.cli import terminal
+from understudy.cli.engine import engine, jobs
 from understudy.cli.looking import looking
 from understudy.cli.making import making
 from understudy.cli.project import identity, project, shot
@@ -29,11 +30,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (project, making, looking):
+for part in (project, making, looking, engine):
     app.registered_commands.extend(part.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")
 app.add_typer(synth, name="synth")
+app.add_typer(jobs, name="jobs")
 
 
 def _show_version(wanted: bool) -> None:

@@ -146,9 +146,9 @@ def _start(device: str, lock: Path) -> subprocess.Popen[bytes]:
     home = str(Path(understudy.__file__).parents[1])
     environment = {name: value for name, value in os.environ.items() if name not in _UNSAFE}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH"))))
-    own_group: dict[str, Any] = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"process_group": 0}
-    )
+    own_group: dict[str, Any] = {"process_group": 0}
+    if sys.platform == "win32":
+        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     command = [sys.executable, "-P", "-m", "understudy.scheduler.worker", "--device", device, "--lock", str(lock)]
     pipe = subprocess.PIPE
     return subprocess.Popen(  # noqa: S603

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from understudy.provenance import check_consent, json_hash
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["WarmSwappers"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class WarmSwappers:
@@ -43,6 +46,13 @@ class WarmSwappers:
             kept = open_swapper(folder, shot, model, self._device)
         else:
             check_consent(folder, kept.consent["identity"], shot)
+            _LOGGER.info(
+                "Still loaded: shot %s, colour space %s; snapshot %s, on %s",
+                shot,
+                kept.shot.space.name,
+                kept.snapshot.hash,
+                kept.device,
+            )
         self._kept[key] = (made_from, kept)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -145,6 +145,7 @@ class Work:
         if not on_progress(Progress("swapping", 0, 1, f"frame {asked.frame}")):
             return Made({}, completed=False)
         exr, png = preview_frame(folder, asked.shot, asked.model, asked.frame, swapper)
+        on_progress(Progress("swapping", 1, 1, f"frame {asked.frame}"))
         return Made({"exr": str(exr), "png": str(png)}, completed=True)
 
     def _inspect(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:

@@ -39,7 +39,7 @@ __all__ = ["main"]
 _ORPHAN_S = 10.0
 _PREDECESSOR_S = 15.0
 _REPORT_S = 0.1
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logging.getLogger("understudy.scheduler.worker")  # __name__ is "__main__" here
 
 
 def main(arguments: list[str] | None = None) -> int:
