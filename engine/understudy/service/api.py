@@ -7,14 +7,17 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from understudy import __version__
 from understudy.errors import EngineError, SettingsError, UnderstudyError
-from understudy.scheduler.record import JobRecord, LogTail
+from understudy.scheduler.record import JobRecord
 from understudy.wire import MAX_FRAME, PROTOCOL
 
-__all__ = ["Api", "CALLS", "Jobs"]
+if TYPE_CHECKING:
+    from understudy.scheduler.scheduler import Scheduler
+
+__all__ = ["Api", "CALLS"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,20 +40,6 @@ _MAX_REQUEST = 1 << 18
 _MAX_REPLY = MAX_FRAME - 1024
 
 
-class Jobs(Protocol):
-    """What the calls need of a scheduler. See `understudy.scheduler.scheduler.Scheduler`."""
-
-    @property
-    def devices(self) -> Sequence[str]: ...  # noqa: D102
-    def submit(self, kind: str, request: Mapping[str, Any], /) -> JobRecord: ...  # noqa: D102
-    def job(self, job_id: str, /) -> JobRecord: ...  # noqa: D102
-    def jobs(self, project: str = "", /) -> tuple[JobRecord, ...]: ...  # noqa: D102
-    def log(self, job_id: str, after: int = 0, /) -> LogTail: ...  # noqa: D102
-    def cancel(self, job_id: str, /) -> JobRecord: ...  # noqa: D102
-    def resume(self, job_id: str, /) -> JobRecord: ...  # noqa: D102
-    def forget(self, job_id: str, /) -> None: ...  # noqa: D102
-
-
 class Api:
     """Answers calls. Thread-safe; keeps nothing of a client.
 
@@ -58,7 +47,7 @@ class Api:
         scheduler: Whose jobs they are.
     """
 
-    def __init__(self, scheduler: Jobs) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._started = time.time()
         self._handlers: dict[str, Callable[..., str]] = {

@@ -16,18 +16,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from understudy.endpoint import read_endpoint, remove_endpoint
+from understudy.endpoint import remove_endpoint
 from understudy.errors import EngineError
+from understudy.scheduler.lock import ProcessLock
 
 __all__ = ["Peer", "accepted", "listening", "peer_of", "sole_engine"]
 
 _LOGGER = logging.getLogger(__name__)
 
-LOCK_FILE = "engine.lock"
+LOCK_FILE = "endpoint.lock"
 _SOCKETS = "engine-*.sock"
 _LONGEST_ADDRESS = 103 if sys.platform == "darwin" else 107
 _BACKLOG = 128
-_LOOK_S = 0.5
+_LOOK_S = 0.2
 _RETRY_S = 0.05
 
 
@@ -51,15 +52,15 @@ def sole_engine(folder: Path) -> Iterator[None]:
     Raises:
         EngineError: Another engine holds it ("running").
     """
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    lock = ProcessLock(folder / LOCK_FILE)
+    if not lock.take():
+        raise _runs_already(lock, folder)
     try:
-        if not _locked(descriptor):
-            raise _runs_already(folder)
         _clear(folder)
         yield
-        _clear(folder)
     finally:
-        os.close(descriptor)
+        _clear(folder)
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -126,25 +127,6 @@ def _clear(folder: Path) -> None:
         stale.unlink(missing_ok=True)
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _runs_already(folder: Path) -> EngineError:
-    try:
-        which = f" (process {read_endpoint(folder).pid})"
-    except EngineError:
-        which = ""
-    text = f"An engine of yours runs already{which}: use it, or end it with: understudy stop"
+def _runs_already(lock: ProcessLock, folder: Path) -> EngineError:
+    text = f"An engine of yours runs already (process {lock.holder()}): use it, or end it with: understudy stop"
     return EngineError(text, reason="running", folder=str(folder))

@@ -14,14 +14,17 @@ import time
 from collections.abc import Callable, Iterator
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy import __version__, endpoint
 from understudy.endpoint import Endpoint, checked_folder, write_endpoint
-from understudy.service.api import Api, Jobs
+from understudy.service.api import Api
 from understudy.service.connection import ServingConnection
 from understudy.service.listener import Peer, accepted, listening, peer_of, sole_engine
 from understudy.wire import PROTOCOL, Refused, greet_client
+
+if TYPE_CHECKING:
+    from understudy.scheduler.scheduler import Scheduler
 
 __all__ = ["MAX_CONNECTIONS", "serve"]
 
@@ -35,7 +38,7 @@ _LAST_REPLIES_S = 1.0
 
 
 def serve(
-    scheduler: Jobs,
+    scheduler: Scheduler,
     *,
     tcp: bool = False,
     runtime_folder: Path | None = None,
