@@ -171,9 +171,12 @@ def test_another_version_is_said_in_one_sentence(runtime: Path) -> None:
         listener.bind(str(runtime / "engine-9.sock"))
         listener.listen()
         write_endpoint(runtime, Endpoint("unix", "engine-9.sock", "ab" * 32, 1, 1.0, (5, 6), "9.0"))
-        later = threading.Thread(
-            target=lambda: listener.accept()[0].sendall(struct.pack("!L", len(greeting)) + greeting)
-        )
+
+        def greet() -> None:
+            with listener.accept()[0] as opened:
+                opened.sendall(struct.pack("!L", len(greeting)) + greeting)
+
+        later = threading.Thread(target=greet)
         later.start()
         assert reason(connect) == "version"
         later.join()
