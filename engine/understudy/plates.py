@@ -209,7 +209,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
     Raises:
         SettingsError: The text is no frame range, or is longer than a million frames.
     """
-    wrong = f"'{text}' is no frame range; write 1001-1100, 1001-1100x2 or 1001,1005-1010."
+    wrong = f"'{text[:80]}' is no frame range; write 1001-1100, 1001-1100x2 or 1001,1005-1010."
     numbers: set[int] = set()
     named = 0
     for part in text.replace(" ", "").split(","):

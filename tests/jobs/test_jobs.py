@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,7 @@ from understudy.faces.faceset import Faceset
 from understudy.jobs.extract import run_extract
 from understudy.jobs.inspect import describe, write_faceset_sheet
 from understudy.jobs.preview import preview_frame
-from understudy.jobs.swap import read_manifest, run_swap
+from understudy.jobs.swap import open_swapper, read_manifest, run_swap
 from understudy.jobs.train import run_train
 from understudy.jobs.verify import verify_folder
 from understudy.plates import Frame, read_frame, write_frame
@@ -233,6 +234,13 @@ def test_preview_writes_one_frame_to_look_at(swappable: ProjectFolder) -> None:
     exr, png = preview_frame(swappable, "sh010", "m", 1002)
     assert read_frame(exr).channel("face.A").max() == 1
     assert cv2.imread(str(png)).shape[1] == 3 * 640 + 8
+
+
+def test_preview_uses_what_is_loaded_already(swappable: ProjectFolder) -> None:
+    swapper = open_swapper(swappable, "sh010", "m")
+    cold = preview_frame(swappable, "sh010", "m", 1002)[0].read_bytes()
+    shutil.rmtree(swappable.model("m"))
+    assert preview_frame(swappable, "sh010", "m", 1002, swapper)[0].read_bytes() == cold
 
 
 def test_a_faceset_can_be_looked_at(swappable: ProjectFolder) -> None:

@@ -25,6 +25,7 @@ jobs = typer.Typer(help="Jobs of the running engine.")
 _JSON = typer.Option("--json", help="One JSON document on stdout, nothing else.")
 _ID = typer.Argument(metavar="ID", help="As `understudy jobs` lists it.")
 _FOLLOW_S = 0.5
+_BRIEF = 60
 
 
 @engine.command("serve")
@@ -91,7 +92,9 @@ def jobs_list(
     if as_json:
         print_json([asdict(status) for status in known])
         return
-    rows = [(job.id, job.kind, job.subject, job.state, _progress(job), _moment(job)) for job in known]
+    rows = [
+        (job.id, job.kind, _briefly(job.subject), job.state, _progress(job), _briefly(_moment(job))) for job in known
+    ]
     print_table("Jobs", ("id", "kind", "of", "state", "progress", ""), rows)
 
 
@@ -193,6 +196,11 @@ def _progress(job: JobStatus) -> str:
 def _moment(job: JobStatus) -> str:
     """What is worth knowing now: why it failed, why it stands still, or what it does."""
     return job.error.message if job.error else job.waits_for or job.message
+
+
+def _briefly(text: str) -> str:
+    """As much as a table has room for."""
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 3]}..."
 
 
 def _duration(seconds: float) -> str:

@@ -34,17 +34,22 @@ class ProcessLock:
                 file.close()
                 return False
             time.sleep(_POLL_S)
-        with contextlib.suppress(OSError):
-            file.truncate(0)
-            file.write(str(os.getpid()).encode())
-            file.flush()
         self._file = file
+        self.say(str(os.getpid()))
         return True
 
-    def holder(self) -> str:
-        """Process id of who took it last; "unknown" when it does not say."""
-        with contextlib.suppress(OSError, ValueError):
-            return str(int(self._path.read_bytes()))
+    def say(self, text: str) -> None:
+        """What `said` tells others while this process holds the lock; its process id at first."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.truncate(0)
+                self._file.write(text.encode())
+                self._file.flush()
+
+    def said(self) -> str:
+        """What the holder, or the last one, says of itself."""
+        with contextlib.suppress(OSError):
+            return self._path.read_bytes()[:64].decode(errors="replace")
         return "unknown"
 
     def release(self) -> None:

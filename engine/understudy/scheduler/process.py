@@ -125,20 +125,22 @@ class WorkerProcess:
         return (fatal or lines or [""])[-1].strip()[:300]
 
     def _read_reports(self) -> None:
-        for line in _stream(self._process.stdout):
-            with contextlib.suppress(ValueError):
-                report = json.loads(line)
-                self.is_ready = self.is_ready or report.get("say") == "ready"
-                self._reports.put(report)
+        with _stream(self._process.stdout) as stdout:
+            for line in stdout:
+                with contextlib.suppress(ValueError):
+                    report = json.loads(line)
+                    self.is_ready = self.is_ready or report.get("say") == "ready"
+                    self._reports.put(report)
         self._process.wait()
         self._reports.put(None)
 
     def _read_stderr(self) -> None:
-        for line in _stream(self._process.stderr):
-            text = line.decode(errors="replace").rstrip()
-            if text:
-                self._last_lines.append(text)
-                self._on_stderr(text)
+        with _stream(self._process.stderr) as stderr:
+            for line in stderr:
+                text = line.decode(errors="replace").rstrip()
+                if text:
+                    self._last_lines.append(text)
+                    self._on_stderr(text)
 
 
 def _start(device: str, lock: Path) -> subprocess.Popen[bytes]:

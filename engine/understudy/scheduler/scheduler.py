@@ -25,6 +25,8 @@ _LOGGER = logging.getLogger(__name__)
 _KEEP_LONG_WORKER_S = 60.0
 _KEEP_QUICK_WORKER_S = 900.0
 _CLOSE_S = 10.0
+_MOST_CLOSE_S = 18.0
+_ENDING = "ending"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,11 @@ class _Device:
     name: str
     long: Lane
     quick: Lane
+
+    @property
+    def by_name(self) -> dict[str, Lane]:
+        """Both lanes."""
+        return {"quick": self.quick, "long": self.long}
 
     def lane(self, kind: str) -> Lane:
         """Where jobs of a kind wait."""
@@ -58,9 +65,9 @@ class Scheduler:
     def __init__(self, state_folder: Path, devices: Sequence[str] | None = None) -> None:
         store = JobStore(state_folder)
         self._lock = ProcessLock(state_folder / "engine.lock")
-        if not self._lock.take():
+        if not self._lock.take() and not (self._lock.said() == _ENDING and self._lock.take(_MOST_CLOSE_S)):
             raise EngineError(
-                f"Another engine (process {self._lock.holder()}) keeps its jobs in {state_folder}. Use that one, or "
+                f"Another engine (process {self._lock.said()}) keeps its jobs in {state_folder}. Use that one, or "
                 "end it with: understudy stop",
                 reason="running",
                 path=str(state_folder),
@@ -172,19 +179,20 @@ class Scheduler:
 
         Jobs that wait go on waiting on disk, for the next engine.
         """
-        lanes = [lane for device in self._devices.values() for lane in (device.quick, device.long)]
+        self._lock.say(_ENDING)  # the next engine waits for this one
+        lanes = [lane for device in self._devices.values() for lane in device.by_name.values()]
         for lane in lanes:
             lane.close(_CLOSE_S)
-        deadline = time.monotonic() + _CLOSE_S + 8.0
+        deadline = time.monotonic() + _MOST_CLOSE_S
         for lane in lanes:
             if not lane.join(deadline - time.monotonic()):
                 _LOGGER.warning("A worker does not end.")
         self._lock.release()
 
-    def worker_pids(self) -> tuple[int, ...]:
-        """Process ids of the workers that live now."""
-        lanes = [lane for device in self._devices.values() for lane in (device.long, device.quick)]
-        return tuple(pid for lane in lanes if (pid := lane.worker_pid) is not None)
+    def worker_pids(self) -> dict[str, int]:
+        """Process ids of the workers that live now, by device and lane: "cpu long", "cpu quick"."""
+        lanes = {f"{name} {kind}": lane for name, both in self._devices.items() for kind, lane in both.by_name.items()}
+        return {name: pid for name, lane in lanes.items() if (pid := lane.worker_pid) is not None}
 
     def _new_device(self, name: str) -> _Device:
         long = Lane(name, "long", self._workers_folder, self._board, _KEEP_LONG_WORKER_S)

@@ -36,6 +36,8 @@ from understudy.settings.project import ProjectFolder
 
 __all__ = ["Made", "Work", "versions"]
 
+_MOST_TEXT = 1000
+
 
 @dataclass(frozen=True)
 class Made:
@@ -152,7 +154,7 @@ class Work:
         del on_progress
         asked = read_request(InspectRequest, request, "inspect")
         facts: dict[str, Any] = json.loads(json.dumps(describe(asked.path), default=str))
-        return Made(facts, completed=True)
+        return Made(_shortened(facts), completed=True)
 
 
 def versions(device: str) -> str:
@@ -163,6 +165,18 @@ def versions(device: str) -> str:
         f"numpy {np.__version__}, OpenImageIO {oiio.VERSION_STRING}, OpenColorIO {ocio.GetVersion()}; "
         f"device {device}, {place}"
     )
+
+
+def _shortened(value: Any) -> Any:
+    """The value with its longest texts cut: a picture's header may hold a text of any length, and a record may not."""
+    match value:
+        case dict():
+            return {name: _shortened(inner) for name, inner in value.items()}
+        case list():
+            return [_shortened(inner) for inner in value]
+        case str() if len(value) > _MOST_TEXT:
+            return f"{value[:_MOST_TEXT]}..."
+    return value
 
 
 def _range(frames: tuple[int, ...]) -> str:

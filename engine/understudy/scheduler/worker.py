@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     orders_in, reports_out = _private_pipes()
     reports, orders = _Reports(reports_out), _Orders()
     threading.Thread(target=_listen, args=(orders_in, orders), name="orders", daemon=True).start()
-    if not ProcessLock(options.lock).take(_PREDECESSOR_S):
+    lock = ProcessLock(options.lock)  # named, so that it is held to the end
+    if not lock.take(_PREDECESSOR_S):
         sys.stderr.write("An earlier worker of this device does not end; end it by hand.\n")
         return 1
     from understudy.scheduler.work import Work, versions
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     reports.send({"say": "ready"})
     while (order := orders.next()) is not None:
         _do(order, work, heading, orders, reports)
+    lock.release()
     return 0
 
 
