@@ -128,5 +128,5 @@ def _clear(folder: Path) -> None:
 
 
 def _runs_already(lock: ProcessLock, folder: Path) -> EngineError:
-    text = f"An engine of yours runs already (process {lock.holder()}): use it, or end it with: understudy stop"
+    text = f"An engine of yours runs already (process {lock.said()}): use it, or end it with: understudy stop"
     return EngineError(text, reason="running", folder=str(folder))

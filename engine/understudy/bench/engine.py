@@ -1,0 +1,100 @@
+"""An engine for a measurement: a process of its own, with folders of its own, that nobody else's jobs can reach."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from understudy.client import Engine, connect, ensure_engine
+from understudy.errors import UnderstudyError
+
+__all__ = ["OwnEngine", "own_engine"]
+
+_END_S = 20.0
+_SERVE = "import sys; from understudy.cli import main; sys.exit(main())"
+
+
+@dataclass(frozen=True)
+class OwnEngine:
+    """An engine that runs for a measurement.
+
+    Attributes:
+        runtime: Its runtime folder.
+        pid: Its process.
+        engine: A connection to it.
+    """
+
+    runtime: Path
+    pid: int
+    engine: Engine
+
+    def descriptors(self) -> int:
+        """How many files and sockets it holds open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208  # the names alone, as they vanish while one looks
+
+    def threads(self) -> int:
+        """How many threads it has."""
+        return self._status("Threads")
+
+    def resident_mb(self) -> float:
+        """Memory that it holds."""
+        return self._status("VmRSS") / 1024
+
+    def is_alive(self) -> bool:
+        """False when it has ended."""
+        try:
+            return self.engine.hello().pid == self.pid
+        except UnderstudyError:
+            return False
+
+    def _status(self, name: str) -> int:
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key == name:
+                return int(value.split()[0])
+        raise KeyError(name)
+
+
+@contextlib.contextmanager
+def own_engine(options: Sequence[str] = ()) -> Iterator[OwnEngine]:
+    """Runs `understudy serve` in temporary folders; ends it at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="us-") as temporary:
+        folders = {"UNDERSTUDY_RUNTIME": f"{temporary}/run", "UNDERSTUDY_STATE": f"{temporary}/state"}
+        with _environment(folders):
+            engine = ensure_engine([sys.executable, "-c", _SERVE, "serve", *options], "bench")
+            pid = engine.hello().pid
+            try:
+                yield OwnEngine(Path(folders["UNDERSTUDY_RUNTIME"]), pid, engine)
+            finally:
+                _end(engine, pid)
+
+
+def _end(engine: Engine, pid: int) -> None:
+    with contextlib.suppress(UnderstudyError):
+        connect("bench").stop()
+    engine.close()
+    deadline = time.monotonic() + _END_S
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
