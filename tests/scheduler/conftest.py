@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from understudy.color import DEFAULT_CONFIG
 from understudy.jobs.extract import run_extract
@@ -21,6 +22,17 @@ from understudy.settings.project import ProjectFolder, create_project
 
 FRAMES = 24
 SMALL = load_preset("identity", ["model.size=64"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Here and in workers: small networks on several threads crawl when other tests use the processor too."""
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
+        yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

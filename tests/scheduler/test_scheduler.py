@@ -16,6 +16,7 @@ from understudy.errors import EngineError, SettingsError, UnknownNameError
 from understudy.model.snapshot import read_snapshot
 from understudy.model.tensor_file import read_tensors
 from understudy.plates import read_frame
+from understudy.scheduler import scheduler as scheduler_module
 from understudy.scheduler.record import JobRecord, JobState
 from understudy.scheduler.scheduler import Scheduler
 from understudy.settings.project import ProjectFolder
@@ -83,7 +84,7 @@ def test_every_kind_says_what_it_made(scheduler: Scheduler, project: ProjectFold
 
 def test_a_preview_runs_while_training_goes_on_and_changes_no_bit(scheduler: Scheduler, project: ProjectFolder) -> None:
     ended(scheduler, submit(scheduler, project, "preview", shot="sh010", model="m", frame=1001).id)
-    asked = {**QUICK_TRAINING, "iterations": 40}
+    asked = {**QUICK_TRAINING, "iterations": 80}
     ended(scheduler, submit(scheduler, project, "train", model="calm", **asked).id)
     training = submit(scheduler, project, "train", model="disturbed", **asked)
     seen = set()
@@ -97,10 +98,10 @@ def test_a_preview_runs_while_training_goes_on_and_changes_no_bit(scheduler: Sch
         assert scheduler.job(training.id).state is JobState.RUNNING
     assert (JobState.RUNNING, "paused for preview of sh010") in seen
     done = ended(scheduler, training.id)
-    assert (done.state, done.waits_for, done.results["iteration"]) == (JobState.DONE, "", 40)
+    assert (done.state, done.waits_for, done.results["iteration"]) == (JobState.DONE, "", 80)
     for name, schema in (("checkpoints", "checkpoint-1"), ("snapshots", "snapshot-1")):
         calm, disturbed = (
-            read_tensors(project.model(model) / name / "iteration-000000040.safetensors", schema, name)[0]
+            read_tensors(project.model(model) / name / "iteration-000000080.safetensors", schema, name)[0]
             for model in ("calm", "disturbed")
         )
         assert calm.keys() == disturbed.keys()
@@ -207,6 +208,22 @@ def test_jobs_can_be_asked_for_by_project_and_forgotten(scheduler: Scheduler, pr
     assert [record.id for record in scheduler.jobs(f"{project.path}/")] == [job.id]
     scheduler.forget(job.id)
     assert scheduler.jobs(str(project.path)) == ()
+
+
+def test_a_worker_without_work_ends_and_its_memory_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "_KEEP_QUICK_WORKER_S", 0.2)
+    scheduler = Scheduler(tmp_path, ["cpu"])
+    assert scheduler.worker_pids() == {}
+    assert ended(scheduler, scheduler.submit("inspect", {"path": "u64"}).id).state is JobState.DONE
+    pid = scheduler.worker_pids()["cpu quick"]
+    until(lambda: not Path(f"/proc/{pid}").exists() and scheduler.worker_pids() == {}, 10.0)
+    scheduler.close()
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:x", "../../etc", "cuda:0 "])
+def test_a_device_that_is_none_is_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="is no device; write cpu"):
+        Scheduler(tmp_path, ["cpu", name])
 
 
 def test_a_second_engine_on_the_same_jobs_is_refused(tmp_path: Path) -> None:

@@ -214,8 +214,7 @@ class Lane:
                 return worker
             with contextlib.suppress(queue.Empty):
                 if worker.next_report(deadline - time.monotonic()) is None:
-                    self._end(record.id, JobState.FAILED, error=worker.death(record.kind))
-                    self._drop_worker()
+                    self._end_dead(record, worker)
                     return None
                 continue
             worker.kill()  # its death is the next report

@@ -88,7 +88,9 @@ class WorkerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Lets it end by itself, or kills it."""
+        """Lets it end by itself, or kills it; one that has done nothing yet at once."""
+        if not self.is_ready:
+            self.kill()
         with self._sending, contextlib.suppress(OSError):
             _stream(self._process.stdin).close()
         try:

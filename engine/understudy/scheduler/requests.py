@@ -68,7 +68,7 @@ _Shot = Annotated[str, Field(max_length=64), _named("shot")]
 _Identity = Annotated[str, Field(max_length=64), _named("identity")]
 _Model = Annotated[str, Field(max_length=64), _named("model")]
 _PresetName = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_preset)]
-_Frames = Annotated[str, Field(max_length=1024), AfterValidator(_frames)]
+_Frames = Annotated[str, Field(max_length=4000), AfterValidator(_frames)]
 _Overrides = Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=_MOST_ITEMS)]
 
 

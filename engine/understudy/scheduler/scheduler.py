@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from understudy.scheduler.store import JobStore
 __all__ = ["Scheduler"]
 
 _LOGGER = logging.getLogger(__name__)
+_DEVICE = re.compile(r"(cpu|cuda|mps|xpu)(:\d{1,3})?")
 _KEEP_LONG_WORKER_S = 60.0
 _KEEP_QUICK_WORKER_S = 900.0
 _CLOSE_S = 10.0
@@ -59,10 +61,15 @@ class Scheduler:
 
     Raises:
         EngineError: Another engine uses this state folder.
+        SettingsError: A device's name is none.
         WriteError: The folder cannot be made.
     """
 
     def __init__(self, state_folder: Path, devices: Sequence[str] | None = None) -> None:
+        names = tuple(devices or find_devices())
+        for name in names:
+            if not _DEVICE.fullmatch(name):
+                raise SettingsError(f"'{name[:64]}' is no device; write cpu, cuda:0, cuda:1 or mps.", device=name[:64])
         store = JobStore(state_folder)
         self._lock = ProcessLock(state_folder / "engine.lock")
         if not self._lock.take() and not (self._lock.said() == _ENDING and self._lock.take(_MOST_CLOSE_S)):
@@ -74,7 +81,7 @@ class Scheduler:
             )
         self._board = Board(store)
         self._workers_folder = state_folder / "workers"
-        self._devices = {name: self._new_device(name) for name in (devices or find_devices())}
+        self._devices = {name: self._new_device(name) for name in names}
         for record in self._board.waiting():
             self._queue_again(record)
 
