@@ -52,7 +52,7 @@ class LossLog:
         """
         with self._lock:
             self._read()
-            whole = generation != self._generation or after > len(self._rows)
+            whole = after == 0 or generation != self._generation or after > len(self._rows)
             rows = _thinned(self._rows) if whole else self._rows[after:]
             return {
                 "generation": self._generation,

@@ -23,7 +23,7 @@ function route() {
     view?.leave?.();
     viewName = known;
     view = new VIEWS[known]();
-    main.className = known;
+    main.className = `in-${known}`;
     main.replaceChildren(view.element);
     for (const link of document.querySelectorAll('nav a')) {
       if (link.hash === `#${known}`) link.setAttribute('aria-current', 'page');

@@ -108,11 +108,10 @@ class JobPane {
     this.picture = h('canvas', { class: 'picture', hidden: true, role: 'img', 'aria-label': 'Plate, composite and matte' });
     this.log = h('pre', { class: 'log', tabindex: '0', 'aria-label': 'Log', onscroll: () => this.scrolled() });
     this.follow = h('button', { 'aria-pressed': 'true', onclick: () => this.setFollowing(!this.following) }, 'Follow');
-    this.element = h('div', { class: 'detail' },
+    this.element = h('div', { class: 'pane' },
       h('div', { class: 'row' }, this.title, this.state, h('span', { class: 'push' }), this.cancel, this.resume),
       this.bar, this.said, this.error, this.facts, this.results, this.picture,
       h('div', { class: 'grow' }, h('div', { class: 'row' }, h('h3', {}, 'Log'), h('span', { class: 'push' }), this.follow), this.log));
-    this.element.style.display = 'contents';
   }
 
   async show(now) {

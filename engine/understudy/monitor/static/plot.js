@@ -132,7 +132,7 @@ export class LinePlot extends Plot {
     pen.beginPath();
     pen.rect(LEFT, TOP - 4, this.width - LEFT - RIGHT + 2, this.height - TOP - BOTTOM + 8);
     pen.clip();
-    this.series.forEach((one, index) => this.line(pen, one, this.columns[index]));
+    for (let index = this.series.length - 1; index >= 0; index -= 1) this.line(pen, this.series[index], this.columns[index]);
     pen.restore();
     if (this.at !== null) this.cursor(pen);
   }
@@ -385,6 +385,6 @@ function short(value) {
   const size = Math.abs(value);
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
-  if (size !== 0 && size < 0.001) return value.toExponential(0);
+  if (size !== 0 && size < 0.0001) return value.toExponential(0);
   return String(Number(value.toPrecision(3 + (size >= 1000 ? 1 : 0))));
 }

@@ -12,7 +12,7 @@ export class ShotsView {
     this.native = new LinePlot('Native size, plate pixels', [{ name: 'size', color: 'target' }], { x: 'frame' });
     this.score = new LinePlot('Confidence', [{ name: 'confidence', color: 'good' }], { x: 'frame', low: 0, high: 1.02 });
     this.jitter = new LinePlot('Alignment jitter, pixels of a 1024 crop',
-      [{ name: 'as cropped', color: 'accent' }, { name: 'as found', color: 'faint', thin: true }], { x: 'frame', log: false });
+      [{ name: 'as cropped', color: 'accent' }, { name: 'as found', color: 'quiet', thin: true }], { x: 'frame', log: false });
     this.sizes = new Histogram('Native sizes');
     this.poses = new PoseMap('Head poses: yaw across, pitch up');
     this.counts = h('div', { class: 'report' });
