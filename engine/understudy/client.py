@@ -34,8 +34,10 @@ __all__ = ["Engine", "EngineFacts", "Job", "JobError", "JobStatus", "LogTail", "
 
 _READS = frozenset(["hello", "job", "jobs", "log"])
 _ENDED = frozenset(["done", "failed", "canceled"])
-_FIRST_POLL_S = 0.002
-_LAST_POLL_S = 0.1
+_SHORTEST_POLL_S, _LONGEST_POLL_S = 0.002, 0.1
+_POLL_SHARE = 0.01
+"""Of the time that a job has taken: waiting adds no more to it than that, and a long job is not asked about often."""
+
 _START_POLL_S = 0.05
 
 
@@ -181,8 +183,8 @@ class Job:
             timeout_s: Give up after so long; the status then says that it has not ended.
             on_status: Called with each status that differs from the one before.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pause, shown = _FIRST_POLL_S, None
+        started, shown = time.monotonic(), None
+        deadline = None if timeout_s is None else started + timeout_s
         while True:
             status = self.status()
             if on_status is not None and status != shown:
@@ -190,8 +192,9 @@ class Job:
                 on_status(status)
             if status.is_ended or (deadline is not None and time.monotonic() >= deadline):
                 return status
-            time.sleep(pause if deadline is None else max(min(pause, deadline - time.monotonic()), 0.0))
-            pause = min(pause * 1.5, _LAST_POLL_S)
+            elapsed = time.monotonic() - started
+            pause = min(max(elapsed * _POLL_SHARE, _SHORTEST_POLL_S), _LONGEST_POLL_S)
+            time.sleep(pause if timeout_s is None else max(min(pause, timeout_s - elapsed), 0.0))
 
     def _heard(self, call: str) -> JobStatus:
         self.latest = _status(self._engine.asked(call, dict, self.id), call)

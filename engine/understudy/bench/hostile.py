@@ -149,7 +149,7 @@ def _attack_until_told(runtime: Path, told: Any) -> None:
     def attack(names: list[str], seed: int) -> None:
         dice = random.Random(seed)
         for name in itertools.cycle(names):
-            if stop.is_set():
+            if stop.is_set() and len(made) == len(ATTACKS):
                 return
             try:
                 ATTACKS[name](runtime, dice)

@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from understudy import __version__
 from understudy.cli import terminal
+from understudy.cli.bench import bench
 from understudy.cli.engine import engine, jobs
 from understudy.cli.looking import looking
 from understudy.cli.making import making
@@ -35,6 +36,7 @@ for part in (project, making, looking, engine):
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")
 app.add_typer(synth, name="synth")
+app.add_typer(bench, name="bench")
 app.add_typer(jobs, name="jobs")
 
 
