@@ -14,6 +14,7 @@ from understudy import __version__
 from understudy.cli import terminal
 from understudy.cli.bench import bench
 from understudy.cli.engine import engine, jobs
+from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
 from understudy.cli.project import identity, project, shot
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (project, making, looking, engine):
+for part in (project, making, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")

@@ -123,21 +123,22 @@ def verify(
 
 
 @looking.command("doctor")
-def doctor(as_json: Annotated[bool, _JSON] = False) -> None:
+def doctor(context: typer.Context, as_json: Annotated[bool, _JSON] = False) -> None:
     """Check that this machine has what Understudy needs."""
+    from understudy.install import host_checks
     from understudy.jobs.doctor import examine
 
-    checks = examine()
+    checks = (*examine(context.obj), *host_checks())
     if as_json:
         print_json([vars(check) for check in checks])
     else:
-        print_table(
-            "This machine",
-            ("", "what", "found"),
-            [("ok" if check.is_well else "FAULT", check.name, check.found) for check in checks],
+        for check in checks:
+            cure = f"  ->  {check.cure}" if check.cure else ""
+            say(f"{check.state:5}  {check.name:24}  {check.found}{cure}")
+    if any(check.state == "fault" for check in checks):
+        raise UnderstudyError(
+            "Something that Understudy needs is missing; the lines marked fault say what and how to add it."
         )
-    if not all(check.is_well for check in checks):
-        raise UnderstudyError("Something that Understudy needs is missing; the table says what and how to add it.")
 
 
 def _show(title: str, facts: dict[str, Any], as_json: bool) -> None:
