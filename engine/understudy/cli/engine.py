@@ -53,7 +53,7 @@ def serve(
         if monitor:
             from understudy.monitor.server import start_monitor
 
-            page = start_monitor(scheduler, folder=state)
+            page = start_monitor(scheduler)
             ending.callback(page.close)
             lines.append(f"monitor: {page.url}")
 
