@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -318,16 +319,29 @@ def test_an_engine_is_started_when_none_runs_and_found_when_one_does(runtime: Pa
     assert reason(connect) == "none"
 
 
-def test_two_hosts_that_start_an_engine_at_once_get_the_same_one(runtime: Path) -> None:
+def test_two_hosts_that_start_an_engine_at_once_get_the_same_one(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found: list[Engine] = []
+    processes: list[threading.Thread] = []
+
+    def start(*arguments: Any) -> threading.Thread:
+        processes.append(endpoint.start_engine(*arguments))
+        return processes[-1]
+
+    monkeypatch.setattr(client, "start_engine", start)
     threads = [threading.Thread(target=lambda: found.append(ensure_engine(command()))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len({opened.hello().pid for opened in found}) == 1
-    found[0].stop()
-    found[1].close()
+    while any(process.is_alive() for process in processes):  # a slow starter may take the place of the first
+        with contextlib.suppress(EngineError):
+            connect().stop()
+        time.sleep(0.05)
+    for opened in found:
+        opened.close()
 
 
 def test_an_engine_that_cannot_start_is_said_with_its_last_words(runtime: Path) -> None:
