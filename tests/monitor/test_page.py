@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -112,13 +116,25 @@ def test_arrow_keys_go_through_the_jobs(browser: Browser, start: Start, schedule
     browser.wait_for("document.querySelector('h2').innerText === 'train hero'")
 
 
+def test_each_line_of_a_log_is_shown_once(browser: Browser, start: Start, scheduler: FakeScheduler, film: Path) -> None:
+    job = scheduler.add("train", film, "hero")
+    scheduler.logs[job] = ["first", "second"]
+    browser.open(start().url)
+    browser.wait_for("document.querySelectorAll('.job').length === 1")
+    scheduler.logs[job] += ["third"]
+    browser.evaluate("for (let turn = 0; turn < 8; turn += 1) window.dispatchEvent(new HashChangeEvent('hashchange'))")
+    browser.wait_for("document.querySelector('.log').innerText.includes('third')")
+    time.sleep(1.5)
+    assert browser.text(".log").split() == ["first", "second", "third"]
+
+
 def test_a_preview_s_picture_is_shown(browser: Browser, start: Start, scheduler: FakeScheduler, film: Path) -> None:
     picture = film / "swaps" / "sh010" / "preview" / "sh010.hero.1001.png"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(png((10, 200, 10)))
     scheduler.add("preview", film, "sh010", "done", ended=time.time(), results={"png": str(picture)})
     browser.open(start().url)
-    browser.wait_for("document.querySelector('canvas.picture')?.width === 120")
+    browser.wait_for("document.querySelector('.pane .viewer')?.innerText.includes('120 \\u00d7 80')")
 
 
 def test_the_preview_zooms_to_native_pixels(
@@ -243,6 +259,50 @@ def test_a_page_says_that_the_engine_is_gone_and_finds_the_next_one(
     shared_browser.wait_for("document.querySelector('#notice').innerText.startsWith('The engine is back')")
     shared_browser.wait_for("document.querySelector('.job')?.innerText.includes('hero')")
     shared_browser.open("about:blank")
+
+
+def test_it_works_through_a_tunnel_with_another_port(
+    browser: Browser, start: Start, scheduler: FakeScheduler, film: Path
+) -> None:
+    job = scheduler.add("train", film, "hero", "running", started=time.time())
+    url = urlsplit(start().url)
+    with tunnel(int(url.port or 0)) as port:
+        browser.open(url._replace(netloc=f"localhost:{port}").geturl())
+        buttons = "[...document.querySelectorAll('button')]"
+        browser.wait_for(f"{buttons}.some((one) => one.textContent === 'Cancel' && !one.hidden)")
+        browser.evaluate(f"{buttons}.find((one) => one.textContent === 'Cancel').click()")
+        browser.wait_for("document.querySelector('.job.canceled')")
+        browser.open("about:blank")
+    assert scheduler.job(job).state == JobState.CANCELED
+
+
+@contextmanager
+def tunnel(port: int) -> Iterator[int]:
+    """A port that leads to another one, as `ssh -L` makes it."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listening.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+                ends.extend((near, far))
+
+    ends = [listening]
+    threading.Thread(target=accept, daemon=True).start()
+    yield listening.getsockname()[1]
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
 
 
 @pytest.mark.parametrize("width,height", [(1280, 720), (1920, 1080)])

@@ -84,6 +84,18 @@ def test_found_faces_are_read_as_they_come(tmp_path: Path) -> None:
     assert len(watched.read()[1001].faces) == 1
 
 
+def test_a_reader_s_version_changes_with_what_it_reads(tmp_path: Path) -> None:
+    path = tmp_path / "faces.jsonl"
+    watched = FoundFaces(path)
+    versions = []
+    for frame in (1001, None, 1002):
+        if frame is not None:
+            append_found_frame(path, FoundFrame(frame, (), "s"))
+        watched.read()
+        versions.append(watched.version)
+    assert versions[0] == versions[1] < versions[2]
+
+
 def test_crops_are_read_as_they_come_and_dropped_when_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "crops.jsonl"
     lines = [json.dumps(record(frame, 0.0).to_json()) + "\n" for frame in (1001, 1002)]

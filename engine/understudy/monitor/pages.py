@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -77,6 +78,7 @@ class Pages:
         self._static = _static_files()
         self.previews = PreviewKeeper()
         self._watched: dict[type, OrderedDict[Path, Any]] = {}
+        self._described: WeakKeyDictionary[FoundFaces, tuple[tuple[Any, ...], dict[str, Any]]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def application(self, prefix: str) -> Starlette:
@@ -189,17 +191,20 @@ class Pages:
 
     def _shot(self, request: Request) -> Response:
         own, shot = self._own(request), request.path_params["name"]
-        found = self._follow(FoundFaces, own.faces(shot)).read()
-        by_identity: dict[str, dict[int, Any]] = {}
-        for identity in own.facesets():
-            records = self._follow(CropIndex, own.crops(identity)).read()
-            of_shot = {frame: record for (name, frame), record in records.items() if name == shot}
-            if of_shot:
-                by_identity[identity] = of_shot
-        wanted = request.query_params.get("identity") or next(iter(by_identity), "")
-        size = _json_of(own.faceset(wanted)).get("size") if wanted in by_identity else None
-        described = describe_shot(found, by_identity.get(wanted, {}))
-        return JSONResponse({"identity": wanted, "identities": list(by_identity), "size": size, **described})
+        faces = self._follow(FoundFaces, own.faces(shot))
+        found = faces.read()
+        indexes = {name: self._follow(CropIndex, own.crops(name)) for name in own.facesets()}
+        records = {name: index.read() for name, index in indexes.items()}
+        identities = [name for name, known in records.items() if any(key[0] == shot for key in known)]
+        wanted = request.query_params.get("identity") or next(iter(identities), "")
+        of_shot = {frame: record for (name, frame), record in records.get(wanted, {}).items() if name == shot}
+        size = _json_of(own.faceset(wanted)).get("size") if of_shot else None
+        version = (wanted, faces.version, indexes[wanted].version if of_shot else 0)
+        kept_version, described = self._described.get(faces, ((), {}))
+        if kept_version != version:
+            described = describe_shot(found, of_shot)
+            self._described[faces] = (version, described)
+        return JSONResponse({"identity": wanted, "identities": identities, "size": size, **described})
 
     def _faceset(self, request: Request) -> Response:
         own, identity = self._own(request), request.path_params["name"]

@@ -35,6 +35,8 @@ class FoundFaces:
         self._file = GrowingFile(path)
         self._found: dict[int, FoundFrame] = {}
         self._lock = threading.Lock()
+        self.version = 0
+        """Changes with what `read` returns."""
 
     def read(self) -> dict[int, FoundFrame]:
         """The frames searched so far, ascending; the last line of a frame counts."""
@@ -42,6 +44,7 @@ class FoundFaces:
             is_new, lines = self._file.read_new()
             if is_new:
                 self._found = {}
+            self.version += bool(is_new or lines)
             for line in lines:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     values = json.loads(line)
@@ -62,6 +65,8 @@ class CropIndex:
         self._file = GrowingFile(path)
         self._records: dict[tuple[str, int], CropRecord] = {}
         self._lock = threading.Lock()
+        self.version = 0
+        """Changes with what `read` returns."""
 
     def read(self) -> dict[tuple[str, int], CropRecord]:
         """The crops so far, by shot and frame."""
@@ -69,6 +74,7 @@ class CropIndex:
             is_new, lines = self._file.read_new()
             if is_new:
                 self._records = {}
+            self.version += bool(is_new or lines)
             for line in lines:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     record = CropRecord.from_json(json.loads(line))

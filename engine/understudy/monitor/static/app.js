@@ -15,6 +15,7 @@ let view = null;
 let viewName = '';
 let state = null;
 let goneSince = null;
+let showing = Promise.resolve();
 
 function route() {
   const [name, ...rest] = window.location.hash.slice(1).split('/').map(decodeURIComponent);
@@ -31,7 +32,22 @@ function route() {
     }
   }
   view.choose(rest);
-  if (state) view.show(state);
+  if (state) {
+    show().catch((error) => {
+      if (!isOfLink(error)) throw error;
+    });
+  }
+}
+
+// One after another: two at once would both take what is new and show it twice.
+function show() {
+  const wanted = view;
+  showing = showing.catch(() => {}).then(() => (wanted === view ? wanted.show(state) : null));
+  return showing;
+}
+
+function isOfLink(error) {
+  return error instanceof Gone || error instanceof Refused;
 }
 
 function showHeader() {
@@ -77,9 +93,9 @@ async function tick() {
     state = await ask('api/state');
     sayBack();
     showHeader();
-    await view.show(state);
+    await show();
   } catch (error) {
-    if (!(error instanceof Gone || error instanceof Refused)) throw error;
+    if (!isOfLink(error)) throw error;
     sayGone(error);
   } finally {
     setTimeout(tick, document.hidden ? 5 * SECOND : SECOND);

@@ -2,6 +2,7 @@
 
 import { bar, clock, duration, facts, folderName, h, write } from './dom.js';
 import { ask, order, picture, Told } from './link.js';
+import { Viewer } from './viewer.js';
 
 const STOPPABLE = ['waiting', 'running'];
 const RESUMABLE = ['failed', 'canceled'];
@@ -16,6 +17,10 @@ export class JobsView {
     this.pane = null;
     this.rows = new Map();
     this.list.addEventListener('keydown', (event) => this.move(event));
+  }
+
+  leave() {
+    this.pane?.leave();
   }
 
   choose([id]) {
@@ -33,6 +38,7 @@ export class JobsView {
     const open = this.chosen || state.jobs[0].id;
     this.showList(state, open);
     if (this.pane?.id !== open) {
+      this.pane?.leave();
       this.pane = new JobPane(open);
       this.detail.replaceChildren(this.pane.element);
     }
@@ -105,13 +111,17 @@ class JobPane {
     this.error = h('p', { class: 'error', hidden: true });
     this.facts = h('div');
     this.results = h('div');
-    this.picture = h('canvas', { class: 'picture', hidden: true, role: 'img', 'aria-label': 'Plate, composite and matte' });
+    this.picture = h('div', { hidden: true });
     this.log = h('pre', { class: 'log', tabindex: '0', 'aria-label': 'Log', onscroll: () => this.scrolled() });
     this.follow = h('button', { 'aria-pressed': 'true', onclick: () => this.setFollowing(!this.following) }, 'Follow');
     this.element = h('div', { class: 'pane' },
       h('div', { class: 'row' }, this.title, this.state, h('span', { class: 'push' }), this.cancel, this.resume),
       this.bar, this.said, this.error, this.facts, this.results, this.picture,
       h('div', { class: 'grow' }, h('div', { class: 'row' }, h('h3', {}, 'Log'), h('span', { class: 'push' }), this.follow), this.log));
+  }
+
+  leave() {
+    this.viewer?.leave();
   }
 
   async show(now) {
@@ -169,8 +179,11 @@ class JobPane {
   async showPicture() {
     try {
       const image = await picture(`api/jobs/${encodeURIComponent(this.id)}/picture`);
-      Object.assign(this.picture, { width: image.width, height: image.height, hidden: false });
-      this.picture.getContext('2d').drawImage(image, 0, 0);
+      this.viewer ??= new Viewer('Frame', false);
+      this.picture.hidden = false;
+      this.viewer.stage.style.aspectRatio = `${image.width} / ${image.height}`;
+      this.picture.replaceChildren(this.viewer.element);
+      this.viewer.show(image, null, `${image.width} × ${image.height}`);
     } catch (error) {
       if (!(error instanceof Told)) throw error;
     }

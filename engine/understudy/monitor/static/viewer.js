@@ -7,7 +7,7 @@ const MOST = 32;
 const GRIP = 8;
 
 export class Viewer {
-  constructor(label) {
+  constructor(label, wipes = true) {
     this.now = null;
     this.before = null;
     this.scale = null; // device pixels for one pixel of the picture; null: the whole picture
@@ -15,8 +15,10 @@ export class Viewer {
     this.y = 0;
     this.wipe = null; // 0..1 of the stage's width; null: no wipe
     this.canvas = h('canvas', { tabindex: '0', role: 'img', 'aria-label': label });
+    this.wipes = wipes;
     this.zoomText = h('span', { class: 'quiet mono' });
     this.wipeButton = h('button', { 'aria-pressed': 'false', disabled: true, title: 'Key: w', onclick: () => this.setWipe(this.wipe === null ? 0.5 : null) }, 'Wipe');
+    this.wipeButton.hidden = !wipes;
     this.slider = h('input', { type: 'range', min: '0', max: '1000', value: '500', hidden: true, 'aria-label': 'Wipe: left of it the last preview',
       oninput: () => this.setWipe(Number(this.slider.value) / 1000) });
     this.fitButton = h('button', { title: 'Key: 0', onclick: () => this.fit() }, 'Fit');
