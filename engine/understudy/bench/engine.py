@@ -47,6 +47,11 @@ class OwnEngine:
         """Memory that it holds."""
         return self._status("VmRSS") / 1024
 
+    def cpu_s(self) -> float:
+        """Processor time of its own process, without its workers."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def is_alive(self) -> bool:
         """False when it has ended."""
         try:

@@ -39,6 +39,7 @@ class LoadResult:
         lost_jobs: Those of all jobs that are not on the engine's list as done.
         alone_s: Seconds of the swap job with one client, each time.
         loaded_s: Seconds of the same job with all clients, each time.
+        engine_cores: Processor cores that the engine's own process kept busy with one client, and with all.
         frames: Frames of the job.
     """
 
@@ -52,6 +53,7 @@ class LoadResult:
     lost_jobs: int
     alone_s: tuple[float, ...]
     loaded_s: tuple[float, ...]
+    engine_cores: tuple[float, float]
     frames: int
 
     @property
@@ -95,17 +97,22 @@ def _measured(
     context = multiprocessing.get_context("spawn")
     alone, loaded, times = [], [], []
     failed = 0
+    busy_s = [0.0, 0.0]
     swaps, submitted = [swap()], []
     for index in range(rounds):
+        before_s = target.cpu_s()
         swaps.append(swap())
         alone.append(_seconds(swaps[-1]))
+        busy_s[0] += target.cpu_s() - before_s
         ours, theirs = context.Pipe()
         crowd = context.Process(target=_poll_until_told, args=(clients - 1, theirs), daemon=True)
         crowd.start()
         theirs.close()
         ours.recv()
+        before_s = target.cpu_s()
         swaps.append(swap())
         loaded.append(_seconds(swaps[-1]))
+        busy_s[1] += target.cpu_s() - before_s
         ours.send("stop")
         more, more_failed, asked = ours.recv()
         crowd.join()
@@ -128,6 +135,7 @@ def _measured(
         len(lost),
         tuple(alone),
         tuple(loaded),
+        (busy_s[0] / sum(alone), busy_s[1] / sum(loaded)),
         int(swaps[-1].total),
     )
 

@@ -140,6 +140,7 @@ def _load_facts(result: LoadResult) -> tuple[str, dict[str, Any]]:
         "the job alone": ", ".join(f"{seconds:.2f}" for seconds in result.alone_s) + " s",
         "the job with all clients": ", ".join(f"{seconds:.2f}" for seconds in result.loaded_s) + " s",
         "ratio of the medians": f"{result.ratio:.3f}",
+        "the engine itself": "{:.1%} of a core with one client, {:.1%} with all".format(*result.engine_cores),
     }
     return f"{result.clients} clients, ten polls a second each, while a swap of {result.frames} frames runs", facts
 

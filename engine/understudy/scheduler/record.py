@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -91,8 +91,9 @@ class JobRecord:
     error: JobError | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the attributes."""
-        return asdict(self) | {"state": self.state.value}
+        """Plain values by the names of the attributes; its mappings are not copied, so that a poll costs little."""
+        error = None if self.error is None else dict(vars(self.error))
+        return {**vars(self), "state": self.state.value, "error": error}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> JobRecord:
