@@ -161,8 +161,8 @@ class TrainingError(UnderstudyError):
 class EngineError(UnderstudyError):
     """The engine cannot be reached, refuses to talk, or stopped under a call or a job.
 
-    Its fact `reason` is one word for programs: "none" (no engine runs), "stopped" (it ran and died), "running" (a second
-    one may not start), "version", "secret", "full", "unsafe" (its folder or file is open to others), "timeout",
+    Its fact `reason` is one word for programs: "none" (no engine runs), "stopped" (it ran and died), "running" (a
+    second one may not start), "version", "secret", "full", "unsafe" (its folder or file is open to others), "timeout",
     "answer" (not understood), "inside" (a fault of the engine itself).
     """
 
