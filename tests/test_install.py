@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -13,10 +14,20 @@ from understudy import install as module
 from understudy.cli import main
 from understudy.errors import SettingsError, WriteError
 from understudy.install import host_checks, install, look_at, make_plan, uninstall
+from understudy.vendored import client_copy
 
 INIT = b"import nuke\nnuke.pluginAddPath('./mine')\n"
 HOSTS = ("nuke", "resolve")
 KILLED = 77
+
+
+_COPY = functools.cache(client_copy)
+"""Made once: it takes a third of a second."""
+
+
+@pytest.fixture(autouse=True)
+def one_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "client_copy", _COPY)
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from understudy.monitor import server
 from understudy.monitor.project_files import named_projects
-from understudy.monitor.server import start_monitor
+from understudy.monitor.server import MonitorHandle, start_monitor
 from understudy.scheduler.record import JobError
 from understudy.scheduler.scheduler import Scheduler
 
@@ -62,13 +66,15 @@ def test_few_jobs_are_listed_of_many(visitor: Visitor, scheduler: FakeScheduler,
 
 
 def test_a_running_training_is_watched_though_no_page_is_open(
-    visitor: Visitor, scheduler: FakeScheduler, film: Path
+    start: Callable[[], MonitorHandle], scheduler: FakeScheduler, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server, "_LOOK_SECONDS", 0.1)
     scheduler.add("train", film, "hero", "running")
+    visitor = Visitor(start().url).enter()
     project = next(iter(named_projects([str(film)])))
-    time.sleep(2.5)
+    time.sleep(0.5)
     (film / "models" / "hero" / "preview.png").write_bytes(png((1, 2, 3)))
-    time.sleep(2.5)
+    time.sleep(0.5)
     previews = visitor.json(f"api/projects/{project}/models/hero")["previews"]
     assert previews["before"] is not None
     assert previews["before"]["id"] != previews["now"]["id"]
