@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from understudy.client import Engine, connect, ensure_engine
-from understudy.errors import UnderstudyError
+from understudy.errors import EngineError, UnderstudyError
 
-__all__ = ["OwnEngine", "own_engine"]
+__all__ = ["OwnEngine", "heard", "own_engine"]
 
 _END_S = 20.0
 _SERVE = "import sys; from understudy.cli import main; sys.exit(main())"
@@ -79,6 +80,19 @@ def own_engine(options: Sequence[str] = ()) -> Iterator[OwnEngine]:
                 yield OwnEngine(Path(folders["UNDERSTUDY_RUNTIME"]), pid, engine)
             finally:
                 _end(engine, pid)
+
+
+def heard(pipe: Any) -> Any:
+    """What a process of the measurement says next.
+
+    Raises:
+        EngineError: It has ended without a word.
+    """
+    try:
+        return pipe.recv()
+    except EOFError as error:
+        text = "A process of the measurement has ended by itself: what it printed says why."
+        raise EngineError(text, reason="inside") from error
 
 
 def _end(engine: Engine, pid: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.bench.attacks import ATTACKS, SLOW, BreachError
-from understudy.bench.engine import OwnEngine
+from understudy.bench.engine import OwnEngine, heard
 from understudy.client import connect
 from understudy.errors import UnderstudyError
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -86,10 +86,10 @@ def attack_engine(target: OwnEngine, seconds: float, on_progress: OnProgress = i
     attackers = context.Process(target=_attack_until_told, args=(target.runtime, theirs), daemon=True)
     attackers.start()
     theirs.close()
-    ours.recv()
+    heard(ours)
     peak = _be_a_good_client(target, seconds, result, on_progress)
     ours.send("stop")
-    result.attacks, result.breaches, result.unfinished = ours.recv()
+    result.attacks, result.breaches, result.unfinished = heard(ours)
     attackers.join()
     _settle(target, before)
     result.seconds = time.monotonic() - started

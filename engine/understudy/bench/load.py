@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from understudy.bench.engine import OwnEngine
+from understudy.bench.engine import OwnEngine, heard
 from understudy.client import JobStatus, connect
 from understudy.errors import UnderstudyError
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -108,13 +108,13 @@ def _measured(
         crowd = context.Process(target=_poll_until_told, args=(clients - 1, theirs), daemon=True)
         crowd.start()
         theirs.close()
-        ours.recv()
+        heard(ours)
         before_s = target.cpu_s()
         swaps.append(swap())
         loaded.append(_seconds(swaps[-1]))
         busy_s[1] += target.cpu_s() - before_s
         ours.send("stop")
-        more, more_failed, asked = ours.recv()
+        more, more_failed, asked = heard(ours)
         crowd.join()
         times += more
         failed += more_failed

@@ -36,7 +36,9 @@ def bench_rpc(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long to attack.")] = 1.0,
     tcp: Annotated[bool, typer.Option("--tcp", help="By 127.0.0.1 instead of a private socket.")] = False,
     frames: Annotated[int, typer.Option(min=1, help="Of the synthetic shot that is swapped under load.")] = 24,
-    rounds: Annotated[int, typer.Option(min=2, help="How often one frame is swapped, each way.")] = 20,
+    rounds: Annotated[
+        int, typer.Option(min=2, help="How often the frame is swapped each way; the shot a quarter as often.")
+    ] = 20,
     project: Annotated[Path | None, typer.Option(metavar="DIR", help="Measure one frame of this project.")] = None,
     shot: Annotated[str | None, typer.Option(help="The shot; with --project.")] = None,
     model: Annotated[str | None, typer.Option(help="The model; with --project.")] = None,
@@ -99,7 +101,8 @@ def _own_footage(options: list[str], frames: int, rounds: int, on_progress: OnPr
     with tempfile.TemporaryDirectory(prefix="us-bench-") as folder:
         project = _unless_stopped(make_project(Path(folder), frames, on_progress))
         with own_engine(options) as target:
-            load = _unless_stopped(load_engine(target, project, SHOT, MODEL, on_progress=on_progress))
+            load = load_engine(target, project, SHOT, MODEL, rounds=max(rounds // 4, 2), on_progress=on_progress)
+        load = _unless_stopped(load)
         one = _one_frame(options, project, SHOT, MODEL, FIRST_FRAME, rounds, on_progress)
     return {"load": load, "frame": one}
 
