@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import FakeScheduler, engine, runtime, scheduler, serving
-from understudy import client, endpoint, errors, wire
+from understudy import answers, client, endpoint, errors, wire
 from understudy.client import Engine, Job, JobStatus, connect, ensure_engine
 from understudy.endpoint import Endpoint, read_endpoint, write_endpoint
 from understudy.errors import EngineError, ModelFileError, SettingsError, UnknownNameError
@@ -76,6 +76,15 @@ def test_requests_hold_what_was_said_and_absolute_paths(connected: Engine, sched
         "skip_existing": False,
         "out": f"{here}/elsewhere",
     }
+
+
+@pytest.mark.parametrize(("given", "asked"), [("u128", "u128"), ("hero.safetensors", "{here}/hero.safetensors")])
+def test_a_preset_is_inspected_by_name_and_a_file_by_whole_path(given: str, asked: str, tmp_path: Path) -> None:
+    sent: list[Any] = []
+    one = Engine(tmp_path, "test")
+    one.submit = lambda kind, request: sent.append((kind, request))  # type: ignore[assignment,method-assign,return-value]
+    one.inspect(given)
+    assert sent == [("inspect", {"path": asked.format(here=Path.cwd())})]
 
 
 def test_jobs_are_listed_newest_first_and_by_project(connected: Engine) -> None:
@@ -283,8 +292,8 @@ GOOD = JobRecord("1", "swap", "/p", "s", {}, JobState.RUNNING, "cpu", 1.0).to_js
     ],
 )
 def test_a_status_of_other_types_is_not_believed(change: dict[str, Any]) -> None:
-    assert client._status({**GOOD, "of a newer engine": 1}, "job").id == "1"
-    assert reason(lambda: client._status({**GOOD, **change}, "job")) == "answer"
+    assert answers.status_from({**GOOD, "of a newer engine": 1}, "job").id == "1"
+    assert reason(lambda: answers.status_from({**GOOD, **change}, "job")) == "answer"
 
 
 @pytest.mark.parametrize("reply", ["", "{", "7", "[]", "null", "[" * 100_000])
@@ -368,7 +377,7 @@ def test_a_host_loads_the_client_in_less_than_50_ms() -> None:
     assert min(float(run.stdout) for run in runs) < 50
 
 
-@pytest.mark.parametrize("module", [client, endpoint, errors, wire])
+@pytest.mark.parametrize("module", [answers, client, endpoint, errors, wire])
 def test_what_a_host_loads_is_python_3_9_and_needs_little(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text(), feature_version=(3, 9))
     imported = set()

@@ -16,12 +16,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
+from understudy.answers import EngineFacts, JobError, JobStatus, LogTail, not_understood, status_from
 from understudy.endpoint import not_started, runtime_folder, start_engine
 from understudy.errors import EngineError, UnderstudyError
 
@@ -33,107 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "EngineFacts", "Job", "JobError", "JobStatus", "LogTail", "connect", "ensure_engine"]
 
 _READS = frozenset(["hello", "job", "jobs", "log"])
-_ENDED = frozenset(["done", "failed", "canceled"])
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.002, 0.1
 _POLL_SHARE = 0.01
 """Of the time that a job has taken: waiting adds no more to it than that, and a long job is not asked about often."""
 
 _START_POLL_S = 0.05
-
-
-@dataclass(frozen=True)
-class EngineFacts:
-    """What an engine says of itself.
-
-    Attributes:
-        version: Its version.
-        protocol: Lowest and highest protocol that it speaks.
-        pid: Its process.
-        devices: Where it computes: "cpu", "cuda:0".
-        started: When it started, in seconds since 1970.
-    """
-
-    version: str
-    protocol: tuple[int, ...]
-    pid: int
-    devices: tuple[str, ...]
-    started: float
-
-
-@dataclass(frozen=True)
-class JobError:
-    """Why a job failed: class name in `understudy.errors`, what it says, and its facts."""
-
-    kind: str
-    message: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """A job at one moment. Times are seconds since 1970.
-
-    Attributes:
-        id: Short and unique, such as "20261124-3f9c2a".
-        kind: "extract", "train", "swap", "preview" or "inspect".
-        project: The project folder; empty for a job that needs none.
-        subject: What it is about: the shot, the model or the path.
-        request: What was asked.
-        state: "waiting", "running", "canceling", "done", "failed" or "canceled".
-        device: Whose queue it is in: "cpu", "cuda:0".
-        created: When it was submitted.
-        started: When it began to run; None before.
-        ended: When it ended; None before.
-        stage: What it does, in one or two words.
-        done: How much is finished, in the unit of `total`.
-        total: How much there is to do.
-        message: One short line about the present moment.
-        seconds_left: Estimated; None when unknown.
-        waits_for: Why it does not move though it could; empty when it moves.
-        results: What it made, by name.
-        error: Why it failed; None otherwise.
-    """
-
-    id: str
-    kind: str
-    project: str
-    subject: str
-    request: Mapping[str, Any]
-    state: str
-    device: str
-    created: float
-    started: float | None
-    ended: float | None
-    stage: str
-    done: float
-    total: float
-    message: str
-    seconds_left: float | None
-    waits_for: str
-    results: Mapping[str, Any]
-    error: JobError | None
-
-    @property
-    def is_ended(self) -> bool:
-        """True when nothing more happens to the job by itself."""
-        return self.state in _ENDED
-
-    def failure(self) -> UnderstudyError | None:
-        """Why it failed, as an error of its own class that can be raised; None when it did not fail."""
-        if self.error is None:
-            return None
-        from understudy.wire import rebuilt_error
-
-        kind = "EngineError" if self.error.kind == "EngineStopped" else self.error.kind
-        return rebuilt_error(kind, self.error.message, self.error.facts)
-
-
-@dataclass(frozen=True)
-class LogTail:
-    """The end of a job's log: its lines, oldest first, and the place to ask for next."""
-
-    lines: tuple[str, ...]
-    next: int
 
 
 class Job:
@@ -173,7 +77,7 @@ class Job:
         values = self._engine.asked("log", dict, self.id, after)
         lines = values.get("lines")
         if type(lines) is not list or type(values.get("next")) is not int or {type(line) for line in lines} - {str}:
-            raise _not_understood("log")
+            raise not_understood("log")
         return LogTail(tuple(lines), values["next"])
 
     def wait(self, timeout_s: float | None = None, on_status: Callable[[JobStatus], object] | None = None) -> JobStatus:
@@ -197,7 +101,7 @@ class Job:
             time.sleep(pause if timeout_s is None else max(min(pause, timeout_s - elapsed), 0.0))
 
     def _heard(self, call: str) -> JobStatus:
-        self.latest = _status(self._engine.asked(call, dict, self.id), call)
+        self.latest = status_from(self._engine.asked(call, dict, self.id), call)
         return self.latest
 
 
@@ -232,13 +136,13 @@ class Engine:
                 **{**values, "protocol": tuple(values["protocol"]), "devices": tuple(values["devices"])}
             )
         except (KeyError, TypeError) as error:
-            raise _not_understood("hello") from error
+            raise not_understood("hello") from error
         if (
             type(facts.version) is not str
             or type(facts.pid) is not int
             or {type(name) for name in facts.devices} - {str}
         ):
-            raise _not_understood("hello")
+            raise not_understood("hello")
         return facts
 
     def extract(
@@ -309,8 +213,8 @@ class Engine:
         return self._submit("preview", project, {"shot": shot, "model": model, "frame": frame}, overrides)
 
     def inspect(self, path: StrPath) -> Job:
-        """Starts looking at a plate, faceset, checkpoint, snapshot, folder of results or preset."""
-        return self.submit("inspect", {"path": _absolute(path)})
+        """Starts looking at a plate, faceset, model file, folder of results or preset; a preset also by its name."""
+        return self.submit("inspect", {"path": _absolute_or_name(path)})
 
     def submit(self, kind: str, request: Mapping[str, Any]) -> Job:
         """Starts a job of any kind; the methods above say what a request holds.
@@ -319,7 +223,7 @@ class Engine:
             SettingsError: The request cannot be meant; nothing was started.
         """
         values = self.asked("submit", dict, kind, json.dumps(request))
-        return Job(self, _status(values, "submit"))
+        return Job(self, status_from(values, "submit"))
 
     def job(self, job_id: str) -> Job:
         """The job with this id.
@@ -327,12 +231,12 @@ class Engine:
         Raises:
             UnknownNameError: There is none.
         """
-        return Job(self, _status(self.asked("job", dict, job_id), "job"))
+        return Job(self, status_from(self.asked("job", dict, job_id), "job"))
 
     def jobs(self, project: StrPath = "") -> tuple[Job, ...]:
         """The jobs of a project, or of all when it is empty: newest first, each with its status as `latest`."""
         values = self.asked("jobs", list, _absolute(project) if project else "")
-        return tuple(Job(self, _status(each, "jobs")) for each in values)
+        return tuple(Job(self, status_from(each, "jobs")) for each in values)
 
     def stop(self) -> None:
         """Ends the engine. Running jobs are asked to stop, and can be resumed."""
@@ -353,9 +257,9 @@ class Engine:
         try:
             values = json.loads(self.ask(call, *arguments))
         except (RecursionError, ValueError) as error:
-            raise _not_understood(call) from error
+            raise not_understood(call) from error
         if type(values) is not kind:
-            raise _not_understood(call)
+            raise not_understood(call)
         return values
 
     def ask(self, call: str, *arguments: object) -> str:
@@ -494,31 +398,8 @@ def _absolute(path: StrPath) -> str:
     return os.path.abspath(path)  # noqa: PTH100
 
 
-def _not_understood(call: str) -> EngineError:
-    text = f"The engine's answer to '{call}' is not what this client understands. Are both of one version?"
-    return EngineError(text, reason="answer", call=call)
-
-
-_NUMBER = (int, float)
-_STATUS_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(["id", "kind", "project", "subject", "state", "device", "stage", "message", "waits_for"], (str,)),
-    **dict.fromkeys(["request", "results"], (dict,)),
-    **dict.fromkeys(["created", "done", "total"], _NUMBER),
-    **dict.fromkeys(["started", "ended", "seconds_left"], (*_NUMBER, type(None))),
-    "error": (dict, type(None)),
-}
-
-
-def _status(values: Any, call: str) -> JobStatus:
-    """The status in an answer, each value of the type that it must have; what a newer engine adds is passed over."""
-    if type(values) is not dict:
-        raise _not_understood(call)
-    known: dict[str, Any] = {name: values.get(name) for name in _STATUS_TYPES}
-    if any(type(value) not in _STATUS_TYPES[name] for name, value in known.items()):
-        raise _not_understood(call)
-    if known["error"] is not None:
-        error = {name: known["error"].get(name) for name in ("kind", "message", "facts")}
-        if [type(value) for value in error.values()] != [str, str, dict]:
-            raise _not_understood(call)
-        known["error"] = JobError(**error)
-    return JobStatus(**known)
+def _absolute_or_name(path: StrPath) -> str:
+    """A word that is no path from here, such as the name of a preset, stays as it is."""
+    text = os.fspath(path)
+    is_word = os.path.basename(text) == text and not os.path.splitext(text)[1]  # noqa: PTH119, PTH122
+    return text if is_word and not os.path.exists(text) else _absolute(text)  # noqa: PTH110

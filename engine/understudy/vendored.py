@@ -17,7 +17,7 @@ from understudy.errors import SettingsError
 
 __all__ = ["client_copy", "rewritten"]
 
-_OURS = ("__init__", "errors", "wire", "endpoint", "client")
+_OURS = ("__init__", "errors", "wire", "endpoint", "answers", "client")
 _RPYC_FOLDERS = ("core", "lib")
 _LEFT_OUT = ("async.py",)  # a name that no Python can import any more
 _RPYC_INIT = (

@@ -1,0 +1,144 @@
+"""What an engine answers, as values: each is checked before a host sees it.
+
+Standard library only; runs on Python 3.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from understudy.errors import EngineError, UnderstudyError
+
+__all__ = ["EngineFacts", "JobError", "JobStatus", "LogTail", "not_understood", "status_from"]
+
+_ENDED = frozenset(["done", "failed", "canceled"])
+_NUMBER = (int, float)
+_STATUS_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(["id", "kind", "project", "subject", "state", "device", "stage", "message", "waits_for"], (str,)),
+    **dict.fromkeys(["request", "results"], (dict,)),
+    **dict.fromkeys(["created", "done", "total"], _NUMBER),
+    **dict.fromkeys(["started", "ended", "seconds_left"], (*_NUMBER, type(None))),
+    "error": (dict, type(None)),
+}
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine says of itself.
+
+    Attributes:
+        version: Its version.
+        protocol: Lowest and highest protocol that it speaks.
+        pid: Its process.
+        devices: Where it computes: "cpu", "cuda:0".
+        started: When it started, in seconds since 1970.
+    """
+
+    version: str
+    protocol: tuple[int, ...]
+    pid: int
+    devices: tuple[str, ...]
+    started: float
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed: class name in `understudy.errors`, what it says, and its facts."""
+
+    kind: str
+    message: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job at one moment. Times are seconds since 1970.
+
+    Attributes:
+        id: Short and unique, such as "20261124-3f9c2a".
+        kind: "extract", "train", "swap", "preview" or "inspect".
+        project: The project folder; empty for a job that needs none.
+        subject: What it is about: the shot, the model or the path.
+        request: What was asked.
+        state: "waiting", "running", "canceling", "done", "failed" or "canceled".
+        device: Whose queue it is in: "cpu", "cuda:0".
+        created: When it was submitted.
+        started: When it began to run; None before.
+        ended: When it ended; None before.
+        stage: What it does, in one or two words.
+        done: How much is finished, in the unit of `total`.
+        total: How much there is to do.
+        message: One short line about the present moment.
+        seconds_left: Estimated; None when unknown.
+        waits_for: Why it does not move though it could; empty when it moves.
+        results: What it made, by name.
+        error: Why it failed; None otherwise.
+    """
+
+    id: str
+    kind: str
+    project: str
+    subject: str
+    request: Mapping[str, Any]
+    state: str
+    device: str
+    created: float
+    started: float | None
+    ended: float | None
+    stage: str
+    done: float
+    total: float
+    message: str
+    seconds_left: float | None
+    waits_for: str
+    results: Mapping[str, Any]
+    error: JobError | None
+
+    @property
+    def is_ended(self) -> bool:
+        """True when nothing more happens to the job by itself."""
+        return self.state in _ENDED
+
+    def failure(self) -> UnderstudyError | None:
+        """Why it failed, as an error of its own class that can be raised; None when it did not fail."""
+        if self.error is None:
+            return None
+        from understudy.wire import rebuilt_error
+
+        kind = "EngineError" if self.error.kind == "EngineStopped" else self.error.kind
+        return rebuilt_error(kind, self.error.message, self.error.facts)
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """The end of a job's log: its lines, oldest first, and the place to ask for next."""
+
+    lines: tuple[str, ...]
+    next: int
+
+
+def status_from(values: Any, call: str) -> JobStatus:
+    """The status in an answer, each value of the type that it must have; what a newer engine adds is passed over.
+
+    Raises:
+        EngineError: A value is missing or of another type.
+    """
+    if type(values) is not dict:
+        raise not_understood(call)
+    known: dict[str, Any] = {name: values.get(name) for name in _STATUS_TYPES}
+    if any(type(value) not in _STATUS_TYPES[name] for name, value in known.items()):
+        raise not_understood(call)
+    if known["error"] is not None:
+        error = {name: known["error"].get(name) for name in ("kind", "message", "facts")}
+        if [type(value) for value in error.values()] != [str, str, dict]:
+            raise not_understood(call)
+        known["error"] = JobError(**error)
+    return JobStatus(**known)
+
+
+def not_understood(call: str) -> EngineError:
+    """The error for an answer to `call` that is not of the form that this version knows."""
+    text = f"The engine's answer to '{call}' is not what this client understands. Are both of one version?"
+    return EngineError(text, reason="answer", call=call)
