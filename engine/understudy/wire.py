@@ -37,6 +37,7 @@ __all__ = [
     "LOCKED",
     "Refused",
     "ValueChannel",
+    "ValueConnection",
     "error_from_values",
     "error_to_values",
     "greet_client",
@@ -157,11 +158,28 @@ class ValueChannel(Channel):  # type: ignore[misc]
         self.stream.write(self.FRAME_HEADER.pack(len(data), 0) + data + self.FLUSHER)
 
 
-class AskingConnection(Connection):  # type: ignore[misc]
-    """The client's end: it asks, and answers nothing."""
+class ValueConnection(Connection):  # type: ignore[misc]
+    """What both ends of a connection are: plain values in whole frames, and none of RPyC's kinds of request.
+
+    Args:
+        opened: A connection whose ends have proved themselves.
+    """
 
     def __init__(self, opened: socket.socket) -> None:
         super().__init__(VoidService(), ValueChannel(DeadlineStream(opened)), LOCKED)
+
+    def close(self) -> None:
+        """Ends it at once, and the other side sees its end: RPyC's own way would ask that side and wait for it."""
+        if not self._closed:
+            self._cleanup()
+
+    @classmethod
+    def _request_handlers(cls) -> dict[int, Callable[..., Any]]:
+        return {}
+
+
+class AskingConnection(ValueConnection):
+    """The client's end: it asks, and answers nothing."""
 
     def ask(self, name: str, *arguments: object) -> str:
         """The reply to one request.
@@ -175,15 +193,6 @@ class AskingConnection(Connection):  # type: ignore[misc]
         if type(reply) is not str:
             raise Refused(f"a reply that is a {type(reply).__name__}")
         return reply
-
-    def close(self) -> None:
-        """Ends the connection without a word; the engine sees its end."""
-        if not self._closed:
-            self._cleanup()
-
-    @classmethod
-    def _request_handlers(cls) -> dict[int, Callable[..., Any]]:
-        return {}
 
     def _dispatch(self, data: bytes) -> None:
         if data[0] not in (consts.MSG_REPLY, consts.MSG_EXCEPTION):

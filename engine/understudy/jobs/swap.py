@@ -240,12 +240,7 @@ def run_swap(
     )
     written: list[int] = []
     for number, frame in swapper.shot.read_all(missing):
-        pictures = swapper.results(number, frame, with_comp)
-        files: dict[str, str] = {}
-        for name, picture in pictures.items():
-            path = _paths(target, shot_name, number)[name]
-            write_frame(path, picture, swapper.settings.compression)
-            files[str(path.relative_to(target))] = file_hash(path)
+        files = _write_results(target, swapper, number, swapper.results(number, frame, with_comp))
         line = {"schema": "manifest-1", "frame": number, "recipe": recipes[number], "files": files}
         append_line(manifest, json.dumps(line, separators=(",", ":")))
         written.append(number)
@@ -273,6 +268,16 @@ def read_manifest(path: Path) -> dict[int, dict[str, Any]]:
         except (ValueError, KeyError, TypeError):
             continue
     return dict(sorted(known.items()))
+
+
+def _write_results(folder: Path, swapper: Swapper, number: int, pictures: Mapping[str, Frame]) -> dict[str, str]:
+    """Writes the pictures of a frame; returns the SHA-256 of each file by its path in the folder."""
+    files: dict[str, str] = {}
+    for name, picture in pictures.items():
+        path = _paths(folder, swapper.shot.name, number)[name]
+        write_frame(path, picture, swapper.settings.compression)
+        files[str(path.relative_to(folder))] = file_hash(path)
+    return files
 
 
 def _paths(folder: Path, shot: str, number: int) -> dict[str, Path]:

@@ -7,18 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from rpyc.core import consts
-from rpyc.core.protocol import Connection
-from rpyc.core.service import VoidService
 
 from understudy.errors import UnderstudyError
 from understudy.service.api import CALLS, Api
 from understudy.service.request import read_request
-from understudy.wire import LOCKED, DeadlineStream, Refused, ValueChannel, error_to_values
+from understudy.wire import Refused, ValueConnection, error_to_values
 
 __all__ = ["ServingConnection"]
 
 
-class ServingConnection(Connection):  # type: ignore[misc]
+class ServingConnection(ValueConnection):
     """The engine's end of an RPyC connection.
 
     Of RPyC's twenty kinds of request it knows one, the call, and of that only a name from `CALLS` with text and whole
@@ -34,7 +32,7 @@ class ServingConnection(Connection):  # type: ignore[misc]
     """
 
     def __init__(self, opened: socket.socket, api: Api, on_stop: Callable[[], None]) -> None:
-        super().__init__(VoidService(), ValueChannel(DeadlineStream(opened)), LOCKED)
+        super().__init__(opened)
         self.calls = 0
         self._api = api
         self._on_stop = on_stop
@@ -50,15 +48,6 @@ class ServingConnection(Connection):  # type: ignore[misc]
             return "closed"
         finally:
             self.close()
-
-    def close(self) -> None:
-        """Ends the connection at once: RPyC's own way would ask the client and wait for it."""
-        if not self._closed:
-            self._cleanup()
-
-    @classmethod
-    def _request_handlers(cls) -> dict[int, Callable[..., Any]]:
-        return {}
 
     def _dispatch(self, data: bytes) -> None:
         self._recvlock.release()
