@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,9 @@ from understudy.faces.crop import FaceCrop, crop_face
 from understudy.faces.face import Face
 from understudy.model.swap_model import SwapModel, build_model
 from understudy.plates import Frame
-from understudy.settings.preset import ModelSettings
-from understudy.swap import codes_from_tensor, swap_face, tensor_from_codes
+from understudy.settings.preset import ModelSettings, load_preset
+from understudy.swap import codes_from_tensor, swap_face, tensor_from_codes, within_light_of
+from understudy.training.batches import CODE_RANGE
 
 CPU = torch.device("cpu")
 
@@ -44,3 +47,52 @@ def test_a_model_that_answers_no_numbers_is_named(crop: FaceCrop, monkeypatch: p
     monkeypatch.setattr(SwapModel, "forward", lambda self, codes, identity: codes * float("nan"))
     with pytest.raises(ModelFileError, match="frame 1"):
         swap_face(model, crop, TrainingSpace(), CPU)
+
+
+@pytest.fixture
+def trained() -> SwapModel:
+    return build_model(load_preset("u64").model).eval()
+
+
+def with_lamp(crop: FaceCrop) -> FaceCrop:
+    """A pixel that no training has seen: a saturated lamp, far below zero in red."""
+    pixels = crop.pixels.copy()
+    pixels[10, 10] = (-3.0, 0.5, 4.0)
+    return replace(crop, pixels=pixels)
+
+
+def test_a_trained_model_is_shown_codes_as_it_has_learned_from(
+    crop: FaceCrop, trained: SwapModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(SwapModel, "forward", lambda self, codes, identity: seen.append(codes) or codes)
+    swap_face(trained, with_lamp(crop), TrainingSpace(), CPU)
+    assert TrainingSpace().encode(with_lamp(crop).pixels).min() < -20
+    assert seen[0].min() == CODE_RANGE[0]
+    assert seen[0].max() <= CODE_RANGE[1]
+
+
+@pytest.mark.parametrize(("code", "light"), [(1.3, 200.0), (5.0, 200.0), (-4.0, -0.11)])
+def test_a_runaway_answer_is_held_to_the_light_of_the_crop(
+    crop: FaceCrop,
+    trained: SwapModel,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    code: float,
+    light: float,
+) -> None:
+    monkeypatch.setattr(SwapModel, "forward", lambda self, codes, identity: torch.full_like(codes, code))
+    pixels = np.clip(crop.pixels, -0.11, 200.0)
+    pixels[0, 0] = (200.0, 1.0, -0.11)
+    swapped = swap_face(trained, replace(crop, pixels=pixels), TrainingSpace(), CPU)
+    np.testing.assert_allclose(swapped.pixels, light, rtol=1e-3)
+    assert "Frame 1: the model paints 100.0% of the face" in caplog.text
+
+
+def test_a_dull_crop_leaves_room_for_highlights_and_no_more() -> None:
+    codes = np.full((4, 4, 3), 0.4, np.float32)
+    answer = np.array([-3.0, 0.0, 0.4, 1.0, 7.0], np.float32).reshape(1, 5, 1).repeat(3, axis=2)
+    held = within_light_of(codes, answer)[0, :, 0]
+    np.testing.assert_array_equal(held, np.array([0.0, 0.0, 0.4, 1.0, 1.0], np.float32))
+    with_nan = np.full_like(codes, np.nan)
+    np.testing.assert_array_equal(within_light_of(with_nan, answer)[0, :, 0], held)

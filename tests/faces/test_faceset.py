@@ -11,8 +11,10 @@ from understudy.errors import ColorError, FacesetError
 from understudy.faces.alignment import align_face
 from understudy.faces.crop import FaceCrop, crop_face
 from understudy.faces.face import Face
-from understudy.faces.faceset import Faceset
+from understudy.faces.faceset import Faceset, Normalisation
 from understudy.plates import Frame
+
+BALANCED = Normalisation(white_balance=True)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def faceset(tmp_path: Path, crops: list[FaceCrop], color: ColorConfig) -> Facese
     for crop in crops:
         made.write_crop("sh010", crop, f"stamp{crop.alignment.frame}", color)
     stamps = {number: f"stamp{number}" for number in (1, 2, 3)}
-    return made.with_records_on_disk().finished_shot("sh010", "ACEScg", frozenset(stamps), True, stamps)
+    return made.with_records_on_disk().finished_shot("sh010", "ACEScg", frozenset(stamps), BALANCED, stamps)
 
 
 def test_a_faceset_comes_back_from_disk(faceset: Faceset, crops: list[FaceCrop], color: ColorConfig) -> None:
@@ -46,15 +48,24 @@ def test_a_shots_gains_bring_its_median_face_to_grey(faceset: Faceset, crops: li
     np.testing.assert_allclose(np.multiply(faceset.shots["sh010"].training.gains, median), 0.18, rtol=1e-5)
 
 
+def test_gains_by_hand_are_kept_with_their_words(faceset: Faceset) -> None:
+    by_hand = Normalisation(white_balance=True, exposure=2.0, balance=(1.0, 1.0, 0.5))
+    frames, stamps = frozenset((1, 2, 3)), {number: f"stamp{number}" for number in (1, 2, 3)}
+    faceset.finished_shot("sh010", "ACEScg", frames, by_hand, stamps)
+    shot = Faceset.open(faceset.folder).shots["sh010"]
+    assert shot.training.gains == (4.0, 4.0, 2.0)
+    assert shot.normalised == "exposure +2 by hand, white balance by hand"
+
+
 def test_a_crop_that_is_no_longer_wanted_goes(faceset: Faceset) -> None:
     stamps = {1: "stamp1", 2: "stamp2"}
-    smaller = faceset.finished_shot("sh010", "ACEScg", frozenset((1, 2, 3)), True, stamps)
+    smaller = faceset.finished_shot("sh010", "ACEScg", frozenset((1, 2, 3)), BALANCED, stamps)
     assert [number for _, number in smaller.records] == [1, 2]
     assert not smaller.crop_path("sh010", 3).exists()
 
 
 def test_frames_that_were_not_asked_for_stay(faceset: Faceset) -> None:
-    kept = faceset.finished_shot("sh010", "ACEScg", frozenset((1,)), True, {1: "stamp1"})
+    kept = faceset.finished_shot("sh010", "ACEScg", frozenset((1,)), BALANCED, {1: "stamp1"})
     assert [number for _, number in kept.records] == [1, 2, 3]
 
 
@@ -79,4 +90,4 @@ def test_black_faces_are_refused_with_a_reason(
     crop = crop_face(Frame.of(np.zeros((300, 300, 3))), "ACEScg", color, align_face(face_at(1, 150, 150, 120)), 64)
     made.write_crop("dark", crop, "x", color)
     with pytest.raises(ColorError, match="colour space"):
-        made.with_records_on_disk().finished_shot("dark", "ACEScg", frozenset((1,)), True, {1: "x"})
+        made.with_records_on_disk().finished_shot("dark", "ACEScg", frozenset((1,)), BALANCED, {1: "x"})

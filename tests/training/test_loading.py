@@ -11,7 +11,7 @@ from understudy.errors import FacesetError, SettingsError
 from understudy.faces.alignment import align_face
 from understudy.faces.crop import crop_face
 from understudy.faces.face import Face
-from understudy.faces.faceset import Faceset
+from understudy.faces.faceset import Faceset, Normalisation
 from understudy.plates import Frame
 from understudy.settings.preset import load_preset
 from understudy.training.batches import CODE_RANGE
@@ -25,7 +25,9 @@ def faceset(tmp_path: Path, color: ColorConfig) -> Faceset:
     crop = crop_face(Frame.of(np.full((300, 300, 3), 0.7)), "ACEScg", color, align_face(face), 128, 0.125)
     made = Faceset(tmp_path / "ben", "ben", 128, 0.125, DEFAULT_CONFIG)
     made.write_crop("sh010", crop, "x", color)
-    return made.with_records_on_disk().finished_shot("sh010", "ACEScg", frozenset((1,)), True, {1: "x"})
+    return made.with_records_on_disk().finished_shot(
+        "sh010", "ACEScg", frozenset((1,)), Normalisation(white_balance=True), {1: "x"}
+    )
 
 
 @pytest.mark.parametrize("size,side", [(128, 160), (64, 80)])

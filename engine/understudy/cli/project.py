@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from understudy.cli.terminal import say
-from understudy.color import DEFAULT_CONFIG, ColorConfig
+from understudy.color import DEFAULT_CONFIG, ColorConfig, pinned_name
 from understudy.errors import SettingsError
 from understudy.plates import find_sequence, format_frames, parse_frames
 from understudy.provenance import read_consent, write_consent_form
@@ -28,12 +28,13 @@ identity = typer.Typer(help="Performers of the project, and their consent.", no_
 def new(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
-    ocio: Annotated[str, typer.Option(help="A built-in OCIO config's name, or a path.")] = DEFAULT_CONFIG,
+    ocio: Annotated[str, typer.Option(help="A built-in OCIO config's name, a path, or '$OCIO'.")] = DEFAULT_CONFIG,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Make a project folder with understudy.yaml."""
     path = context.obj / folder
-    config = ColorConfig.load(str(Path(ocio).absolute()) if Path(ocio).is_file() else ocio)
+    pinned = pinned_name(ocio)
+    config = ColorConfig.load(str(Path(pinned).absolute()) if Path(pinned).is_file() else pinned)
     if dry_run:
         say(f"would make {path / 'understudy.yaml'} with OCIO config {config.name}")
         return
@@ -61,12 +62,15 @@ def shot_add(
     found.check_frames(chosen)
     if colorspace is not None:
         config_of(folder).space(colorspace)
-    values = {
+    values: dict[str, Any] = {
         "plate": _from_project(absolute, folder.path),
         "frames": format_frames(chosen),
         "colorspace": colorspace,
         "layer": layer,
     }
+    if name in folder.project.shots:  # what was set by hand in understudy.yaml stays
+        entry = folder.project.shots[name]
+        values |= {"exposure": entry.exposure, "white_balance": entry.white_balance}
     changed = folder.with_shot(name, values)
     opened = open_shot(ProjectFolder(folder.path, changed), name)
     if not dry_run:

@@ -27,7 +27,7 @@ from understudy.faces.crop import FaceCrop
 from understudy.faces.face import Alignment
 from understudy.plates import Frame, read_frame, write_frame
 
-__all__ = ["CropRecord", "Faceset", "LoadedCrop", "ShotOfFaceset"]
+__all__ = ["CropRecord", "Faceset", "LoadedCrop", "Normalisation", "ShotOfFaceset"]
 
 _SCHEMA = "faceset-1"
 _CHANNELS = ("R", "G", "B", "face.A")
@@ -116,10 +116,43 @@ class ShotOfFaceset:
     Attributes:
         space: The plate's colour space, in the project's config.
         training: The training space whose gains bring this shot's faces to grey.
+        normalised: Where the gains come from, in words.
     """
 
     space: str
     training: TrainingSpace
+    normalised: str = "measured on the faces"
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How a shot's faces are brought to grey.
+
+    Attributes:
+        white_balance: Measure and normalise each channel, not luminance alone, where `balance` is not given.
+        exposure: Stops by hand; measured when None.
+        balance: Gains of R, G and B by hand, before the exposure.
+    """
+
+    white_balance: bool
+    exposure: float | None = None
+    balance: tuple[float, float, float] | None = None
+
+    @property
+    def words(self) -> str:
+        """Where the gains come from."""
+        exposure = "exposure measured on the faces" if self.exposure is None else f"exposure {self.exposure:+g} by hand"
+        if self.balance is not None:
+            return f"{exposure}, white balance by hand"
+        return f"{exposure}, white balance {'measured on the faces' if self.white_balance else 'left alone'}"
+
+    def space_of(self, face_rgb: tuple[float, float, float]) -> TrainingSpace:
+        """The training space of a shot whose faces have this median colour, AP1 scene-linear.
+
+        Raises:
+            ColorError: The colour is not positive where it must be measured.
+        """
+        return TrainingSpace.normalising(face_rgb, self.white_balance, self.exposure, self.balance)
 
 
 @dataclass(frozen=True)
@@ -165,10 +198,7 @@ class Faceset:
             values = json.loads((folder / "faceset.json").read_text(encoding="utf-8"))
             if values["schema"] != _SCHEMA:
                 raise ValueError(f"its schema is {values['schema']}, and this version reads {_SCHEMA}")
-            shots = {
-                name: ShotOfFaceset(str(shot["space"]), TrainingSpace.from_json(shot["training_space"]))
-                for name, shot in values["shots"].items()
-            }
+            shots = {name: _shot_from_json(shot) for name, shot in values["shots"].items()}
             faceset = Faceset(
                 folder,
                 str(values["identity"]),
@@ -240,7 +270,7 @@ class Faceset:
         return LoadedCrop(color.ap1_from_working(frame.rgb()), frame.channel("face.A"))
 
     def finished_shot(
-        self, shot: str, space: str, frames: frozenset[int], white_balance: bool, stamps: Mapping[int, str]
+        self, shot: str, space: str, frames: frozenset[int], normalisation: Normalisation, stamps: Mapping[int, str]
     ) -> Faceset:
         """This faceset on disk with one shot in order: its training space, and no crops that are no longer wanted.
 
@@ -248,7 +278,7 @@ class Faceset:
             shot: The shot that was extracted.
             space: Its plate's colour space.
             frames: The frames that were asked for; crops of the shot's other frames stay.
-            white_balance: Normalise each channel, not only luminance.
+            normalisation: How the shot's faces are brought to grey.
             stamps: Stamp of each crop that belongs to these frames.
 
         Raises:
@@ -265,7 +295,7 @@ class Faceset:
         if not own:
             raise FacesetError(f"No face of shot '{shot}' is left for faceset '{self.identity}'.", shot=shot)
         red, green, blue = np.median(np.array(own), axis=0).tolist()
-        entry = ShotOfFaceset(space, TrainingSpace.normalising((red, green, blue), white_balance))
+        entry = ShotOfFaceset(space, normalisation.space_of((red, green, blue)), normalisation.words)
         finished = replace(self, shots={**self.shots, shot: entry}, records=records)
         finished.save()
         for key in unwanted:
@@ -282,7 +312,13 @@ class Faceset:
         lines = [json.dumps(record.to_json(), separators=(",", ":")) for _, record in sorted(self.records.items())]
         write_text(self.folder / "crops.jsonl", "".join(f"{line}\n" for line in lines))
         shots = {
-            name: {"space": shot.space, "training_space": shot.training.to_json()} for name, shot in self.shots.items()
+            name: {
+                "space": shot.space,
+                "training_space": shot.training.to_json(),
+                "exposure": round(shot.training.exposure, 3),
+                "normalised": shot.normalised,
+            }
+            for name, shot in self.shots.items()
         }
         values = {
             "schema": _SCHEMA,
@@ -294,3 +330,9 @@ class Faceset:
             "shots": shots,
         }
         write_text(self.folder / "faceset.json", json.dumps(values, indent=1) + "\n")
+
+
+def _shot_from_json(values: Mapping[str, Any]) -> ShotOfFaceset:
+    """What `Faceset.save` wrote of a shot; early facesets do not say where their gains come from."""
+    training = TrainingSpace.from_json(values["training_space"])
+    return ShotOfFaceset(str(values["space"]), training, str(values.get("normalised", ShotOfFaceset.normalised)))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from understudy.color import pinned_name
 from understudy.errors import NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import crop_face
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
-from understudy.faces.faceset import Faceset
+from understudy.faces.faceset import Faceset, Normalisation
 from understudy.faces.track import aligned_track, largest_track
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.plates import format_frames
@@ -95,9 +96,9 @@ def run_extract(
     cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
     faceset = faceset.with_records_on_disk()
     if completed:
-        faceset = faceset.finished_shot(
-            shot.name, shot.space.name, frozenset(chosen), folder.project.white_balance, stamps
-        )
+        entry = folder.shot(shot_name)
+        normalisation = Normalisation(folder.project.white_balance, entry.exposure, entry.white_balance)
+        faceset = faceset.finished_shot(shot.name, shot.space.name, frozenset(chosen), normalisation, stamps)
     without = tuple(number for number in chosen if number not in alignments)
     if without:
         _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
@@ -177,7 +178,7 @@ def _faceset_for(folder: ProjectFolder, identity: str, preset: Preset) -> Facese
     path = folder.faceset(identity)
     size, margin = preset.model.size, preset.margin
     if not Faceset.exists(path):
-        return Faceset(path, identity, size, margin, folder.project.ocio).with_records_on_disk()
+        return Faceset(path, identity, size, margin, pinned_name(folder.project.ocio)).with_records_on_disk()
     faceset = Faceset.open(path)
     if (faceset.size, faceset.margin) != (size, margin):
         raise SettingsError(
@@ -185,7 +186,7 @@ def _faceset_for(folder: ProjectFolder, identity: str, preset: Preset) -> Facese
             f"'{preset.name}' asks for {size} px with {margin:g}. Name the same preset, or delete {path}.",
             path=str(path),
         )
-    faceset.expect_config(folder.project.ocio)
+    faceset.expect_config(pinned_name(folder.project.ocio))
     return faceset
 
 

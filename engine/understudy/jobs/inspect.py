@@ -67,6 +67,7 @@ def describe_faceset(folder: Path) -> dict[str, Any]:
             for shot in faceset.shots
         },
         "gains": {name: [round(gain, 4) for gain in shot.training.gains] for name, shot in faceset.shots.items()},
+        "normalised": {name: shot.normalised for name, shot in faceset.shots.items()},
     }
     if records:
         native = [record.native_px for record in records]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy import __version__
-from understudy.color import ColorConfig, TrainingSpace
+from understudy.color import ColorConfig, TrainingSpace, pinned_name
 from understudy.durable import write_text
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
@@ -68,7 +68,7 @@ def run_train(
     consent = check_consent(folder, pair.source)
     facesets = {identity: Faceset.open(folder.faceset(identity)) for identity in (pair.target, pair.source)}
     for faceset in facesets.values():
-        faceset.expect_config(folder.project.ocio)
+        faceset.expect_config(pinned_name(folder.project.ocio))
     check_free_space(folder.path)
     color = config_of(folder)
     target_codes = load_face_codes(facesets[pair.target], color, preset, on_progress)
@@ -110,7 +110,7 @@ def _facts(folder: ProjectFolder, pair: ModelPair, consent: Consent, facesets: d
     """What every snapshot says of itself besides weights and preset."""
     return {
         "software": f"understudy {__version__}",
-        "ocio": folder.project.ocio,
+        "ocio": pinned_name(folder.project.ocio),
         "identities": vars(pair),
         "consent": consent.to_json(),
         "alignment_template": np.round(template(), 6).tolist(),

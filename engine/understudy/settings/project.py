@@ -62,6 +62,10 @@ class IdentityEntry(Settings):
         return self
 
 
+Gain = Annotated[float, Field(gt=0.0, le=1000.0)]
+"""A factor on light."""
+
+
 class ShotEntry(Settings):
     """A plate and how it is to be read."""
 
@@ -76,6 +80,12 @@ class ShotEntry(Settings):
 
     layer: str | None = None
     """Layer of the EXR to take RGB from; the root when left out."""
+
+    exposure: Annotated[float, Field(ge=-24.0, le=24.0)] | None = None
+    """Stops by which the shot's faces are raised before the model sees them; measured when left out."""
+
+    white_balance: tuple[Gain, Gain, Gain] | None = None
+    """Gains of R, G and B, ACEScg light, before the exposure; as the project's white_balance says when left out."""
 
 
 class SwapSettings(Settings):

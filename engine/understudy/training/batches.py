@@ -15,17 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from understudy.color.curve import LARGEST_KEPT, SMALLEST_KEPT
 from understudy.errors import SettingsError
 from understudy.settings.preset import TrainingSettings
+from understudy.training.codes import relit
 
 __all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_codes", "make_batch", "quantised"]
 
-CODE_RANGE = (-0.5, 1.5)
+CODE_RANGE = (SMALLEST_KEPT, LARGEST_KEPT)
 """Codes that 0 and 65535 stand for; in between the steps are 1/32768, finer than half precision at 1."""
 
-_SLOPE = 0.0715897142
-_OFFSET = 0.5704423511
-_TOE = 0.012
 _WARP_POINTS = 5
 _LIGHT_POINTS = 3
 
@@ -124,20 +123,6 @@ def make_batch(
     both = torch.cat([_sampled(codes, seen_grid, "bilinear"), _sampled(codes, wanted_grid, "bicubic")])
     both = relit(both, _enlarged(light, size).repeat(2, 1, 1, 1))
     return Batch(both[:count], both[count:], _sampled(mattes, wanted_grid, "bilinear"))
-
-
-def relit(codes: Tensor, stops: Tensor) -> Tensor:
-    """Codes of the same faces under more or less light: decoded to scene-linear, multiplied, encoded again.
-
-    The curve is the training space's: code = 0.0716 log2(x + 0.012) + 0.570, with x = 0 for what lies below 0. (A gain
-    that a shot's space has applied before the curve is only another factor, so it need not be known here.)
-
-    Args:
-        codes: (B, 3, H, W) float32.
-        stops: (B, 3, H, W) float32: by how much, in stops.
-    """
-    linear = (torch.exp2((codes - _OFFSET) / _SLOPE) - _TOE).clamp_min(0.0)
-    return torch.log2(linear * torch.exp2(stops) + _TOE) * _SLOPE + _OFFSET
 
 
 def _generator(seed: int, iteration: int, identity: int) -> torch.Generator:
