@@ -45,7 +45,7 @@ def row(color: ColorConfig, space: str) -> str:
 
 
 def main(config: str | None) -> None:
-    """Prints the table; how near float32 can come at all to two curves; what a view does to a signal and back."""
+    """Prints the table; two curves as they would be otherwise; what a view does to a signal and back."""
     color = ColorConfig.load(config)
     names = color.config.getColorSpaceNames(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL)
     spaces = [str(name) for name in names if not color.config.getColorSpace(name).isData()]
@@ -59,11 +59,12 @@ def main(config: str | None) -> None:
 
 
 def _against_formulas(color: ColorConfig) -> list[str]:
-    """LogC4 with its arithmetic in float64 and codes in float32; PQ codes against the formula of ST 2084."""
-    scale, middle = (2.0**18 - 16) / 117.45, 95 / 1023
-    sent = np.geomspace(1e-3, 1000, _COUNT)
-    codes = ((np.log2(scale * sent + 64) - 6) / 14 * (1 - middle) + middle).astype(np.float32).astype(np.float64)
-    back = (2 ** (14 * (codes - middle) / (1 - middle) + 6) - 64) / scale
+    """LogC4 as the config writes it, greys; PQ light against the formula of ST 2084 in float64."""
+    sent = np.repeat(np.geomspace(1e-3, 1000, _COUNT)[:, None], 3, axis=1)[None].astype(np.float32)
+    back = sent.copy()
+    for start, end in ((color.working, "ARRI LogC4"), ("ARRI LogC4", color.working)):
+        processor = color.config.getProcessor(start, end)
+        processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_LOSSLESS).applyRGB(back)
     logc4 = np.abs(back / sent - 1).max()
 
     signal = np.linspace(0.07, 1, _COUNT)  # 0.001 is at 0.0625
@@ -72,7 +73,7 @@ def _against_formulas(color: ColorConfig) -> list[str]:
     shown = color.to_working(np.repeat(signal[:, None], 3, axis=1)[None].astype(np.float32), "Rec.2100-PQ - Display")
     pq = np.abs(shown[0].mean(axis=1) / exact - 1).max()
     return [
-        f"LogC4 worked out in float64, its codes in float32: {logc4:.1e} relative",
+        f"LogC4 as the config writes its logarithm: {logc4:.1e} relative",
         f"PQ as the config has it, against the formula in float64, from 0.001 on: {pq:.1e} relative",
     ]
 

@@ -3,6 +3,8 @@
     code = SLOPE * log2(x + TOE) + OFFSET        for x >= 0
     code = ZERO_CODE + ZERO_SLOPE * x            for x < 0, the tangent at 0
 
+which is the same as ZERO_CODE + SLOPE * log2(1 + x / TOE), the way in which float32 is most exact near black.
+
 x is scene-linear light on AP1 primaries, after the gains of the shot. OCIO evaluates it in `training_space`, PyTorch in
 `training.codes`; a test holds the two together. Why this curve: docs/decisions/0002-training-space.md.
 """

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import PyOpenColorIO as ocio  # noqa: N813
 
-from understudy.color.curve import LARGEST_KEPT, OFFSET, SLOPE, SMALLEST_KEPT, TOE, light_from_code
+from understudy.color.curve import LARGEST_KEPT, SLOPE, SMALLEST_KEPT, TOE, ZERO_CODE, light_from_code
 from understudy.color.pixels import EXACT, Pixels, applied
 from understudy.errors import ColorError
 
@@ -113,14 +113,14 @@ class TrainingSpace:
 
 
 def curve_transform() -> Any:
-    """OCIO's transform from AP1 light, after the gains, to codes."""
+    """OCIO's transform from AP1 light, after the gains, to codes; written as by `conversion.from_one`, for float32."""
     return ocio.LogCameraTransform(
         linSideBreak=[0.0] * 3,
         base=2.0,
         logSideSlope=[SLOPE] * 3,
-        logSideOffset=[OFFSET] * 3,
-        linSideSlope=[1.0] * 3,
-        linSideOffset=[TOE] * 3,
+        logSideOffset=[ZERO_CODE] * 3,
+        linSideSlope=[1.0 / TOE] * 3,
+        linSideOffset=[1.0] * 3,
     )
 
 

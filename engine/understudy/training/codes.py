@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from understudy.color.curve import OFFSET, SLOPE, TOE, ZERO_CODE, ZERO_SLOPE
+from understudy.color.curve import SLOPE, TOE, ZERO_CODE, ZERO_SLOPE
 
 __all__ = ["codes_from_light", "light_from_codes", "relit"]
+
+_SLOPE_E = SLOPE / math.log(2.0)
 
 
 def codes_from_light(light: Tensor) -> Tensor:
@@ -19,13 +23,13 @@ def codes_from_light(light: Tensor) -> Tensor:
     Returns:
         The same shape, float32, never clamped. Its gradient is that of the curve, below zero too.
     """
-    logarithm = torch.log2(light.clamp_min(0.0) + TOE) * SLOPE + OFFSET
+    logarithm = torch.log1p(light.clamp_min(0.0) / TOE) * _SLOPE_E + ZERO_CODE
     return torch.where(light < 0.0, light * ZERO_SLOPE + ZERO_CODE, logarithm)
 
 
 def light_from_codes(codes: Tensor) -> Tensor:
     """Scene-linear AP1 light, gains still applied, of codes; inverse of `codes_from_light`."""
-    power = torch.exp2((codes.clamp_min(ZERO_CODE) - OFFSET) / SLOPE) - TOE
+    power = torch.expm1((codes.clamp_min(ZERO_CODE) - ZERO_CODE) / _SLOPE_E) * TOE
     return torch.where(codes < ZERO_CODE, (codes - ZERO_CODE) / ZERO_SLOPE, power)
 
 
