@@ -87,6 +87,9 @@ def test_a_tag_that_can_be_trusted_is_followed(
         ({"colorInteropID": "unknown"}, False, "ACEScg", "no tag"),
         ({"colorInteropID": "made_up_name"}, False, "ACEScg", "no tag"),
         ({"oiio:ColorSpace": "lin_rec709"}, False, "ACEScg", "no tag"),
+        ({"CICP": 7, "chromaticities": "none", "colorInteropID": 3}, False, "ACEScg", "no tag"),
+        ({"CICP": (1, 2), "chromaticities": (float("nan"),) * 8}, False, "ACEScg", "no tag"),
+        ({"chromaticities": (1e30,) * 8}, False, "ACEScg", "no space"),
     ],
 )
 def test_what_nothing_trustworthy_says_is_a_guess_with_a_reason(

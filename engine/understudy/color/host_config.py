@@ -13,7 +13,7 @@ from understudy.errors import ColorError
 __all__ = ["HOST_BASE", "TRAINING_SPACE_NAME", "TRAINING_VIEW_NAME", "host_config_text"]
 
 HOST_BASE = "studio-config-v1.0.0_aces-v1.3_ocio-v2.1"
-"""The studio config that every host with OCIO 2.1 or newer can load: its profile is 2.1."""
+"""The studio config that every host with OpenColorIO 2.2 or newer can load: its profile is 2.1."""
 
 TRAINING_SPACE_NAME = "Understudy Training"
 TRAINING_VIEW_NAME = "Understudy Codes"

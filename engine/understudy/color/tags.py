@@ -14,6 +14,7 @@ Never read is `oiio:ColorSpace`: it is the reading library's own guess, sRGB for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -119,8 +120,8 @@ def interop_parts(identifier: str) -> tuple[str, str] | None:
 
 
 def _cicp(metadata: Mapping[str, Any]) -> FileTag | None:
-    values = metadata.get("CICP")
-    if values is None or isinstance(values, str) or len(values) != 4:
+    values = _numbers(metadata.get("CICP"), 4)
+    if values is None:
         return None
     primaries, transfer = int(values[0]), int(values[1])
     if 2 in (primaries, transfer):
@@ -169,12 +170,20 @@ def _dpx(metadata: Mapping[str, Any]) -> FileTag | None:
 
 
 def _chromaticities(metadata: Mapping[str, Any]) -> FileTag | None:
-    values = metadata.get("chromaticities")
-    if values is None or isinstance(values, str) or len(values) != 8:
+    numbers = _numbers(metadata.get("chromaticities"), 8)
+    if numbers is None:
         return None
-    numbers = tuple(float(value) for value in values)
     for name, known in CHROMATICITIES.items():
         if all(abs(value - wanted) < _CLOSE for value, wanted in zip(numbers, known, strict=True)):
             doubt = "writers put Rec.709's there when they know nothing" if name == "rec709" else ""
             return FileTag(f"with the chromaticities of {_LABELS[name]} in the file", "lin", name, numbers, doubt)
     return FileTag("with chromaticities in the file", "lin", "", numbers)
+
+
+def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """An attribute of so many finite numbers; None when it is something else, as in a damaged file."""
+    try:
+        numbers = tuple(float(item) for item in value)
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and all(math.isfinite(number) for number in numbers) else None

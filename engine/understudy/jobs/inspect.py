@@ -122,6 +122,7 @@ def _describe_plate(path: str) -> dict[str, Any]:
         "pixel_aspect": header.pixel_aspect,
         "channels": ", ".join(header.channels),
         "colorspace": f"{guess.name} ({guess.reason})",
+        "losses": list(guess.losses),
         "values": f"{float(values.min()):.4g} to {float(values.max()):.4g}, median {float(np.median(values)):.4g}"
         + (f", {broken} not numbers" if broken else ""),
         "stops_from_grey": round(float(np.log2(max(float(np.median(values)), 1e-6) / MIDDLE_GREY)), 2),
