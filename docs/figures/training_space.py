@@ -177,7 +177,7 @@ def write_plots() -> None:
         axis.set_xlabel("stops from grey (0.18)")
     axes[2].set_xlabel("scene-linear light")
     axes[0].legend()
-    figure.savefig(IMAGES / "training_space_curves.svg", metadata={"Date": None})
+    figure.savefig(IMAGES / "training_space_curves.svg", metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
 
 

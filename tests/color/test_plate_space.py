@@ -75,6 +75,7 @@ def test_a_tag_that_can_be_trusted_is_followed(
         ({}, False, "ACEScg", "scene_linear"),
         ({}, True, "sRGB Encoded Rec.709 (sRGB)", "sRGB"),
         ({"video:transfer": "unknown"}, True, "Gamma 2.4 Encoded Rec.709", "movie"),
+        ({"video:transfer": "linear", "video:primaries": "smpte431"}, True, "Gamma 2.4 Encoded Rec.709", "no space"),
         ({"video:transfer": "log_sqrt"}, True, "Gamma 2.4 Encoded Rec.709", "log_sqrt"),
         ({"chromaticities": REC709}, False, "Linear Rec.709 (sRGB)", "know nothing"),
         ({"chromaticities": (0.1,) * 8}, False, "ACEScg", "no space"),

@@ -94,7 +94,7 @@ def _by_tag(color: ColorConfig, tag: FileTag) -> PlateSpace | None:
         found = color.config.getColorSpace(_LOG_ROLE)
         name = str(found.getName()) if found is not None else None
     elif tag.curve == "lin" and not (tag.chromaticities or tag.primaries):
-        name = color.working
+        name = color.working if tag.doubt else None
     elif tag.curve == "lin":
         name = _linear_space(color, tag.chromaticities or CHROMATICITIES[tag.primaries])
     else:
