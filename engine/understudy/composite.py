@@ -1,6 +1,11 @@
 """From the swapped face back into the plate: the layers of the result, and the full-frame composite.
 
-Nothing outside the face's matte is touched: there a composite is the plate, bit for bit.
+A composite is *defined* by the layers as they stand in their file, rounded to half float: it is `RGBA over plate`,
+computed in float32. A host that merges the layers over the plate therefore gets the composite, and outside the matte a
+composite is the plate, bit for bit.
+
+Over is meant in linear light. The layers and the composite are in the plate's own space where that is scene-linear, and
+in the working space otherwise: `ColorConfig.result_space`.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from understudy import cryptomatte
 from understudy.color import ColorConfig
 from understudy.faces.crop import SwappedFace
 from understudy.faces.matte import Mattes, draw_mattes
@@ -26,7 +32,17 @@ from understudy.geometry import (
 from understudy.plates import Frame, carried_attributes
 from understudy.resample import resample
 
-__all__ = ["LAYER_CHANNELS", "ST_CHANNELS", "PlacedFace", "composite_face", "empty_layers", "layers_of", "place_face"]
+__all__ = [
+    "LAYER_CHANNELS",
+    "ST_CHANNELS",
+    "PlacedFace",
+    "composite_face",
+    "crop_picture",
+    "crypto_layers",
+    "empty_layers",
+    "layers_of",
+    "place_face",
+]
 
 LAYER_CHANNELS = ("R", "G", "B", "A", "face.A", "core.A", "edge.A", "confidence.A")
 """Channels of a result: the swapped face premultiplied by its matte, then the mattes."""
@@ -35,6 +51,7 @@ ST_CHANNELS = ("st.U", "st.V")
 """Where each pixel lies in the unblended crop: 0..1, origin bottom left, pixel centres; 32-bit float."""
 
 _UNIT_PLATE: Transform = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_MOST_HALF = 65504.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +111,10 @@ def layers_of(
     attributes: Mapping[str, Any],
     with_st: bool = False,
 ) -> Frame:
-    """The result as one picture: premultiplied swapped face and mattes, as large as the face, in the plate's space.
+    """The result as one picture: premultiplied swapped face and mattes, as large as the face.
+
+    RGB and the mattes are rounded to half float already, as they will stand in the file, and the face is premultiplied
+    by the rounded matte: dividing by it gives the face back.
 
     Args:
         placed: The face.
@@ -104,18 +124,29 @@ def layers_of(
         attributes: What the result says of itself.
         with_st: Add `ST_CHANNELS`.
     """
-    face = color.converted(color.working_from_ap1(placed.pixels), color.working, space)
-    soft, core = placed.mattes.soft, placed.mattes.core
-    planes = [face * soft[..., None], soft, soft, core, placed.mattes.edge, soft * np.float32(placed.confidence)]
+    face = color.converted(color.working_from_ap1(placed.pixels), color.working, color.result_space(space))
+    soft = _rounded_to_half(placed.mattes.soft)
+    rgb = _rounded_to_half(face * soft[..., None])
+    planes = [rgb, soft, soft, placed.mattes.core, placed.mattes.edge, soft * np.float32(placed.confidence)]
     channels: tuple[str, ...] = LAYER_CHANNELS
     if with_st:
         planes.append(placed.st)
         channels = LAYER_CHANNELS + ST_CHANNELS
-    return _result_frame(np.dstack(planes), channels, placed.box, frame, attributes)
+    return _result_frame(np.dstack(planes), channels, placed.box, frame, _with_color(attributes, space, color))
 
 
-def empty_layers(frame: Frame, attributes: Mapping[str, Any], with_st: bool = False) -> Frame:
-    """The result of a frame without a face: one empty pixel, so that the sequence has no hole."""
+def empty_layers(
+    frame: Frame, space: str, color: ColorConfig, attributes: Mapping[str, Any], with_st: bool = False
+) -> Frame:
+    """The result of a frame without a face: one empty pixel, so that the sequence has no hole.
+
+    Args:
+        frame: The plate.
+        space: Its colour space in `color`.
+        color: The project's OCIO config.
+        attributes: What the result says of itself.
+        with_st: Add `ST_CHANNELS`.
+    """
     channels = LAYER_CHANNELS + (ST_CHANNELS if with_st else ())
     corner = Box(
         frame.display_window.left,
@@ -123,43 +154,125 @@ def empty_layers(frame: Frame, attributes: Mapping[str, Any], with_st: bool = Fa
         frame.display_window.left + 1,
         frame.display_window.top + 1,
     )
-    return _result_frame(np.zeros((1, 1, len(channels)), np.float32), channels, corner, frame, attributes)
+    pixels = np.zeros((1, 1, len(channels)), np.float32)
+    return _result_frame(pixels, channels, corner, frame, _with_color(attributes, space, color))
+
+
+def crypto_layers(layers: Frame, frame: Frame, identity: str, attributes: Mapping[str, Any]) -> Frame:
+    """A Cryptomatte of the swapped face: its identity's number, and the soft matte as coverage, in 32-bit float.
+
+    Args:
+        layers: What `layers_of` or `empty_layers` gave; the coverage is its `face.A`, bit for bit.
+        frame: The plate.
+        identity: Name of the source identity.
+        attributes: What the result says of itself.
+    """
+    planes = cryptomatte.ranked_planes(layers.channel("face.A"), identity)
+    metadata = {**attributes, **cryptomatte.attributes_of([identity])}
+    return _result_frame(planes, cryptomatte.CHANNELS, layers.data_window, frame, metadata)
+
+
+def crop_picture(
+    swapped: SwappedFace, frame: Frame, space: str, color: ColorConfig, attributes: Mapping[str, Any]
+) -> Frame:
+    """The unblended crop as a picture of its own, with the transform that puts it back in its header.
+
+    Args:
+        swapped: The face, still in the crop.
+        frame: The plate; gives the attributes that stay true.
+        space: The plate's colour space in `color`.
+        color: The project's OCIO config.
+        attributes: What the result says of itself.
+
+    Returns:
+        Square picture with RGB. Its attribute `understudy/cropFromPlate` holds the six numbers a b c d e f of
+        x = a X + b Y + c, y = d X + e Y + f, where X, Y are pixels of the plate and x, y those of the crop, y down, the
+        first pixel's centre at (0.5, 0.5), the plate's origin at that of its EXR windows.
+    """
+    face = color.converted(color.working_from_ap1(swapped.pixels), color.working, color.result_space(space))
+    transform = " ".join(f"{value:.12g}" for value in swapped.crop_from_plate.ravel())
+    own = {**_with_color(attributes, space, color), "understudy/cropFromPlate": transform}
+    return Frame.of(face, metadata={**carried_attributes(frame), **own})
 
 
 def composite_face(
-    placed: PlacedFace | None,
+    layers: Frame,
     frame: Frame,
     space: str,
     color: ColorConfig,
     attributes: Mapping[str, Any],
     layer: str | None = None,
 ) -> Frame:
-    """The whole plate with the face blended in, in linear light; other channels and pixels are the plate's own bits.
+    """The whole plate with the face over it; other channels, and every pixel outside the matte, are the plate's own.
+
+    `RGBA + plate * (1 - A)` in float32, where RGBA are the layers as their file holds them and the plate is in
+    `ColorConfig.result_space`. A plate in another space is brought there first, as a host does that reads it. Where a
+    plate's pixel is no finite number and A is 1, the composite is the face.
 
     Args:
-        placed: The face; None gives the plate back.
+        layers: What `layers_of` or `empty_layers` gave.
         frame: The plate.
         space: Its colour space in `color`.
         color: The project's OCIO config.
         attributes: What the result says of itself.
         layer: The layer of the plate that the face was taken from; None for the root.
     """
-    metadata = {**carried_attributes(frame), **attributes}
-    if placed is None:
-        return replace(frame, metadata=metadata)
-    rows, columns = placed.box.slices(frame.data_window)
-    seen = np.ascontiguousarray(frame.rgb(layer)[rows, columns])
-    soft = placed.mattes.soft[..., None]
-    face = color.working_from_ap1(placed.pixels)
-    blended = np.asarray(color.to_working(seen, space) * (1 - soft) + face * soft, np.float32)
-    mixed = np.where(soft > 0, color.converted(blended, color.working, space), seen)
+    metadata = {**carried_attributes(frame), **_with_color(attributes, space, color)}
     pixels = frame.pixels.copy()
     prefix = f"{layer}." if layer else ""
     is_grey = not layer and "R" not in frame.channels
-    names = frame.channels[:1] if is_grey else tuple(f"{prefix}{name}" for name in "RGB")
-    for index, name in enumerate(names):
-        pixels[rows, columns, frame.channels.index(name)] = mixed.mean(axis=2) if is_grey else mixed[..., index]
+    colors = [frame.channels.index(name) for name in (frame.channels[:1] if is_grey else _named(prefix, "RGB"))]
+    if color.result_space(space) != color.space(space):
+        light = color.converted(np.ascontiguousarray(frame.rgb(layer)), space, color.result_space(space))
+        pixels[..., colors] = light.mean(axis=2, keepdims=True) if is_grey else light
+    shown = layers.data_window.intersect(frame.data_window)
+    if shown.is_empty:
+        return replace(frame, pixels=pixels, metadata=metadata)
+    inside = shown.slices(frame.data_window)
+    rgb, matte = (values[shown.slices(layers.data_window)] for values in (layers.rgb(), layers.layer(("A",))))
+    under = pixels[inside]
+    seen = np.repeat(under[..., colors], 3, axis=2) if is_grey else under[..., colors]
+    mixed = _over(rgb, seen, matte)
+    under[..., colors] = np.where(
+        matte > 0, mixed.mean(axis=2, keepdims=True) if is_grey else mixed, under[..., colors]
+    )
+    if f"{prefix}A" in frame.channels and not is_grey:
+        alpha = frame.channels.index(f"{prefix}A")
+        under[..., alpha] = np.where(matte > 0, _over(matte, under[..., [alpha]], matte), under[..., [alpha]])[..., 0]
     return replace(frame, pixels=pixels, metadata=metadata)
+
+
+def _over(
+    front: npt.NDArray[np.float32], back: npt.NDArray[np.float32], matte: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Premultiplied `front` over `back`, as every host computes it in float32; `front` alone where it hides `back`."""
+    with np.errstate(invalid="ignore"):  # 0 * inf, where the next line takes the front
+        blended = front + back * (np.float32(1) - matte)
+    return np.asarray(np.where((matte == 1) & ~np.isfinite(back), front, blended), np.float32)
+
+
+def _named(prefix: str, channels: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}{name}" for name in channels)
+
+
+def _rounded_to_half(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The nearest values that half float holds, ties to even; finite ones beyond its range become its largest."""
+    with np.errstate(over="ignore"):
+        within = np.where(np.isfinite(values), np.clip(values, -_MOST_HALF, _MOST_HALF), values)
+    return within.astype(np.float16).astype(np.float32)
+
+
+def _with_color(attributes: Mapping[str, Any], space: str, color: ColorConfig) -> dict[str, Any]:
+    """The attributes, and which space the pixels are in: our own words, and the interop name where there is one."""
+    result = color.result_space(space)
+    tagged: dict[str, Any] = {
+        **attributes,
+        "understudy/colorspace": result,
+        "understudy/plateColorspace": color.space(space),
+        "understudy/ocioConfig": color.name,
+    }
+    interop_id = color.interop_id(result)
+    return {**tagged, "colorInteropID": interop_id} if interop_id else tagged
 
 
 def _result_frame(
@@ -172,7 +285,7 @@ def _result_frame(
         display_window=frame.display_window,
         pixel_aspect=frame.pixel_aspect,
         metadata={**carried_attributes(frame), **attributes},
-        float_channels=frozenset(ST_CHANNELS),
+        float_channels=frozenset((*ST_CHANNELS, *cryptomatte.CHANNELS)),
     )
 
 

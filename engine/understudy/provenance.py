@@ -20,6 +20,7 @@ from understudy.settings.project import ProjectFolder
 from understudy.settings.validation import Settings, read_yaml, validated
 
 __all__ = [
+    "OUTPUT_SCHEMA",
     "Consent",
     "ConsentRecord",
     "attributes_of",
@@ -29,6 +30,9 @@ __all__ = [
     "read_consent",
     "write_consent_form",
 ]
+
+OUTPUT_SCHEMA = "output-2"
+"""What a result is: since 2 it is scene-linear whatever its plate, and defines its composite."""
 
 _DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _HASH = r"[0-9a-f]{64}"
@@ -202,7 +206,7 @@ def attributes_of(consent: Mapping[str, str], model_hash: str, recipe_hash: str,
         plate_hash: SHA-256 of the plate's file.
     """
     return {
-        "understudy/schema": "output-1",
+        "understudy/schema": OUTPUT_SCHEMA,
         "understudy/software": f"understudy {__version__}",
         "understudy/digitalSourceType": _DIGITAL_SOURCE_TYPE,
         "understudy/sourceIdentity": consent["identity"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -17,18 +18,31 @@ __all__ = ["Picture", "fitted", "labelled_sheet", "write_png"]
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8 RGB, 0..255, display-encoded."""
 
+Pixels = TypeVar("Pixels", npt.NDArray[np.uint8], npt.NDArray[np.float32])
+
 _GAP = 4
 _LABEL_HEIGHT = 28
 _BACKGROUND = 40
 _TEXT = (230, 230, 230)
 
 
-def fitted(picture: Picture, width: int) -> Picture:
-    """The picture made smaller, never larger, so that it is at most `width` wide."""
-    if picture.shape[1] <= width:
+def fitted(picture: Pixels, width: int, pixel_aspect: float = 1.0) -> Pixels:
+    """The picture in square pixels, made smaller, never larger, so that it is at most `width` wide.
+
+    Each new pixel is the mean of those it covers: give scene-linear pixels where there are any, and encode afterwards,
+    which is right and costs a fraction.
+
+    Args:
+        picture: (H, W) or (H, W, 3), uint8 or float32.
+        width: The most pixels across.
+        pixel_aspect: Width of a pixel over its height.
+    """
+    height, wide = picture.shape[0], picture.shape[1] * pixel_aspect
+    if wide <= width and pixel_aspect == 1:
         return picture
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    across = max(1, min(width, round(wide)))
+    size = (across, max(1, round(height * across / wide)))
+    return cast(Pixels, cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def labelled_sheet(columns: Sequence[str], rows: Sequence[Sequence[Picture]], labels: Sequence[str] = ()) -> Picture:

@@ -1,4 +1,4 @@
-"""Commands that do the work: extract, train, swap, preview, demo."""
+"""Commands that do the work: extract, train, swap, deliver, preview, demo."""
 
 from __future__ import annotations
 
@@ -120,15 +120,45 @@ def swap(
     if dry_run:
         swapper = open_swapper(folder, shot, model)
         count = len(swapper.shot.choose(frames))
-        say(f"would write {count} frames to {out or folder.swaps(shot)} with model {swapper.snapshot_sha256[:12]}")
+        say(
+            f"would write {count} frames to {out or folder.swaps(shot)} with model {swapper.snapshot_sha256[:12]}, "
+            f"in {swapper.result_space}"
+        )
         return
     with watching() as on_progress:
         made = run_swap(folder, shot, model, frames, comp, skip_existing, out, on_progress)
     say(f"{len(made.written)} frames written, {len(made.kept)} kept, {len(made.without_face)} without a face")
+    say(f"colour space of the results: {made.space}")
     for pattern in made.patterns:
         say(pattern)
     if not made.completed:
         raise Stopped
+
+
+@making.command("deliver")
+def deliver(
+    context: typer.Context,
+    shot: Annotated[str, typer.Argument(help="The shot.")],
+    model: Annotated[
+        str | None, typer.Option(help="The model whose crops are put back; the facesets say the size when left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; swaps/SHOT when left out.")] = None,
+    fusion_first: Annotated[
+        int | None, typer.Option(metavar="T", help="Time of Fusion's first key; 0 for a clip in Resolve.")
+    ] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+) -> None:
+    """Write the patch's move as corner pins and trackers for Nuke and Fusion."""
+    from understudy.jobs.deliver import deliver_paths, read_patch_move, write_patch_move
+
+    folder = ProjectFolder.open(context.obj)
+    move = read_patch_move(folder, shot, model)
+    target = out or folder.swaps(shot)
+    paths = deliver_paths(target, shot) if dry_run else write_patch_move(move, target, fusion_first)
+    if dry_run:
+        say(f"would write {len(move.plate_from_crop)} keys of a {move.side} px crop to:")
+    for path in paths:
+        say(str(path))
 
 
 @making.command("preview")

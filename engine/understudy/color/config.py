@@ -153,6 +153,29 @@ class ColorConfig:
         """
         return _held_range(self, self.space(space))
 
+    def result_space(self, plate_space: str) -> str:
+        """The scene-linear space that a plate's results are in: the plate's own, else the working space.
+
+        A swapped face is premultiplied and goes over the plate in linear light; over codes of a log or display-referred
+        plate would be another picture (docs/decisions/0008-results-are-scene-linear.md).
+
+        Args:
+            plate_space: Any name, role or alias.
+        """
+        name = self.space(plate_space)
+        return name if self.config.isColorSpaceLinear(name, ocio.REFERENCE_SPACE_SCENE) else self.working
+
+    def interop_id(self, space: str) -> str | None:
+        """The Color Interop Forum's name of a space, such as `lin_ap1_scene`; None when the config has none.
+
+        Args:
+            space: Any name, role or alias.
+        """
+        found = self.config.getColorSpace(self.space(space))
+        own = found.getInteropID() if hasattr(found, "getInteropID") else ""
+        names = [own, *(str(alias) for alias in found.getAliases())]
+        return next((name for name in names if name.startswith("lin_") and name.endswith("_scene")), own or None)
+
     def converted(self, pixels: Pixels, from_space: str, to_space: str) -> Pixels:
         """The pixels in another space of this config: colorimetrically, as `color.conversion` says.
 

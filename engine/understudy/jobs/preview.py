@@ -45,17 +45,22 @@ def preview_frame(
     base = folder.swaps(shot_name) / "preview" / f"{shot_name}.{model_name}.{number:04d}"
     exr, png = base.with_name(f"{base.name}.exr"), base.with_name(f"{base.name}.png")
     write_frame(exr, pictures["face"], swapper.settings.compression)
-    color, space, layer = swapper.shot.color, swapper.shot.space.name, swapper.shot.layer
+    color, layer = swapper.shot.color, swapper.shot.layer
     stops = float(np.log2(np.mean(swapper.training.gains)))
-    shown = [color.display(picture.rgb(layer), space, stops) for picture in (frame, pictures["comp"])]
-    row = [fitted(picture, _WIDTH) for picture in (*shown, matte_picture(pictures["face"], frame))]
+    light = color.converted(frame.rgb(layer), swapper.shot.space.name, swapper.result_space)
+    shown = [
+        color.display(fitted(picture, _WIDTH, frame.pixel_aspect), swapper.result_space, stops)
+        for picture in (light, pictures["comp"].rgb(layer))
+    ]
+    row = [*shown, matte_picture(pictures["face"], frame)]
     write_png(png, labelled_sheet(("plate", "composite", "matte"), [row]))
     return exr, png
 
 
 def matte_picture(layers: Frame, plate: Frame) -> Picture:
-    """(H, W, 3) uint8: the soft matte of a result over the plate's data window."""
+    """(H, W, 3) uint8: the soft matte of a result over the plate's data window, in square pixels."""
     whole = np.zeros(plate.pixels.shape[:2], np.float32)
-    rows, columns = layers.data_window.intersect(plate.data_window).slices(plate.data_window)
-    whole[rows, columns] = layers.channel("face.A")
-    return np.repeat((np.clip(whole, 0, 1) * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=2)
+    shown = layers.data_window.intersect(plate.data_window)
+    whole[shown.slices(plate.data_window)] = layers.channel("face.A")[shown.slices(layers.data_window)]
+    small = fitted(whole, _WIDTH, plate.pixel_aspect)
+    return np.repeat((np.clip(small, 0, 1) * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=2)

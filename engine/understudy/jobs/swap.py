@@ -14,7 +14,14 @@ import torch
 
 from understudy import __version__
 from understudy.color import TrainingSpace
-from understudy.composite import composite_face, empty_layers, layers_of, place_face
+from understudy.composite import (
+    composite_face,
+    crop_picture,
+    crypto_layers,
+    empty_layers,
+    layers_of,
+    place_face,
+)
 from understudy.durable import append_line
 from understudy.errors import FacesetError, ModelFileError, NoFaceError
 from understudy.faces.crop import SwappedFace, crop_face
@@ -27,13 +34,15 @@ from understudy.model.snapshot import Snapshot, newest_snapshot, read_snapshot
 from understudy.model.swap_model import SwapModel
 from understudy.plates import Frame, format_frames, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
-from understudy.provenance import attributes_of, check_consent, file_hash, json_hash
-from understudy.settings.project import ProjectFolder, SwapSettings
+from understudy.provenance import OUTPUT_SCHEMA, attributes_of, check_consent, file_hash, json_hash
+from understudy.settings.project import Compression, ProjectFolder, SwapSettings
 from understudy.swap import swap_face
 
 __all__ = ["Swapped", "Swapper", "open_swapper", "read_manifest", "run_swap"]
 
 _LOGGER = logging.getLogger(__name__)
+_EXACT_FLOAT = ("none", "rle", "zip", "zips", "piz")
+_EXACT_HALF = (*_EXACT_FLOAT, "pxr24")
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Swapped:
 
     Attributes:
         folder: Where.
+        space: The scene-linear colour space that the results are in.
         patterns: The sequences in it, as patterns with `####`.
         written: Frames that this run wrote.
         kept: Frames that were there already and still hold.
@@ -50,6 +60,7 @@ class Swapped:
     """
 
     folder: Path
+    space: str
     patterns: tuple[str, ...]
     written: tuple[int, ...]
     kept: tuple[int, ...]
@@ -100,6 +111,7 @@ class Swapper:
                 "ocio": self.shot.color.name,
                 "consent": dict(self.consent),
                 "settings": self.settings.model_dump(mode="json"),
+                "output": OUTPUT_SCHEMA,
                 "software": __version__,
             }
         )
@@ -113,8 +125,13 @@ class Swapper:
         crop = crop_face(frame, self.shot.space.name, self.shot.color, alignment, size, 0.0, self.shot.layer)
         return swap_face(self.model, crop, self.training, self.device)
 
+    @property
+    def result_space(self) -> str:
+        """The scene-linear space that the results are in."""
+        return self.shot.color.result_space(self.shot.space.name)
+
     def results(self, number: int, frame: Frame, with_comp: bool) -> dict[str, Frame]:
-        """The pictures of a frame, by the name of their sequence: "face", and on request "comp" and "crop"."""
+        """The pictures of a frame, by the name of their sequence: "face"; on request "comp", "crop" and "crypto"."""
         swapped = self.swap(number, frame)
         placed = place_face(swapped, frame) if swapped else None
         color, space = self.shot.color, self.shot.space.name
@@ -125,19 +142,19 @@ class Swapper:
             file_hash(self.shot.plate.path(number)),
         )
         attributes["understudy/frame"] = number
-        attributes["understudy/colorspace"] = space
         with_st = self.settings.st_map
         layers = (
             layers_of(placed, frame, space, color, attributes, with_st)
             if placed
-            else empty_layers(frame, attributes, with_st)
+            else empty_layers(frame, space, color, attributes, with_st)
         )
         pictures = {"face": layers}
         if with_comp:
-            pictures["comp"] = composite_face(placed, frame, space, color, attributes, self.shot.layer)
+            pictures["comp"] = composite_face(layers, frame, space, color, attributes, self.shot.layer)
         if self.settings.crops and swapped:
-            face = color.converted(color.working_from_ap1(swapped.pixels), color.working, space)
-            pictures["crop"] = Frame.of(face, metadata=attributes)
+            pictures["crop"] = crop_picture(swapped, frame, space, color, attributes)
+        if self.settings.cryptomatte:
+            pictures["crypto"] = crypto_layers(layers, frame, self.consent["identity"], attributes)
         return pictures
 
 
@@ -223,7 +240,7 @@ def run_swap(
     manifest = target / "manifest.jsonl"
     known = read_manifest(manifest)
     recipes = {number: swapper.recipe(number) for number in chosen}
-    names = ("face", *(("comp",) if with_comp else ()), *(("crop",) if swapper.settings.crops else ()))
+    names = _sequences(swapper.settings, with_comp)
     kept = tuple(
         number
         for number in chosen
@@ -231,10 +248,17 @@ def run_swap(
         and (skip_existing or known.get(number, {}).get("recipe") == recipes[number])
     )
     missing = [number for number in chosen if number not in set(kept)]
+    if with_comp and swapper.settings.compression not in _EXACT_HALF:
+        _LOGGER.warning(
+            "Compression %s changes pixels: outside the matte the composites will only look like the plate, and the "
+            "layers over the plate will not give them exactly. Set swap.compression=zips for that.",
+            swapper.settings.compression,
+        )
     _LOGGER.info(
-        "Swap of %s with %s: %d frames to write, %d kept",
+        "Swap of %s with %s in %s: %d frames to write, %d kept",
         shot_name,
         swapper.snapshot_sha256[:12],
+        swapper.result_space,
         len(missing),
         len(kept),
     )
@@ -249,6 +273,7 @@ def run_swap(
             break
     return Swapped(
         folder=target,
+        space=swapper.result_space,
         patterns=tuple(_pattern(target, shot_name, name) for name in names),
         written=tuple(written),
         kept=kept,
@@ -275,9 +300,20 @@ def _write_results(folder: Path, swapper: Swapper, number: int, pictures: Mappin
     files: dict[str, str] = {}
     for name, picture in pictures.items():
         path = _paths(folder, swapper.shot.name, number)[name]
-        write_frame(path, picture, swapper.settings.compression)
+        write_frame(path, picture, _compression(name, swapper.settings))
         files[str(path.relative_to(folder))] = file_hash(path)
     return files
+
+
+def _compression(name: str, settings: SwapSettings) -> Compression:
+    """As the settings say; a Cryptomatte's numbers must come back bit for bit, so it falls back to zips."""
+    return settings.compression if name != "crypto" or settings.compression in _EXACT_FLOAT else "zips"
+
+
+def _sequences(settings: SwapSettings, with_comp: bool) -> tuple[str, ...]:
+    """Names of the sequences that a swap writes."""
+    asked = {"face": True, "comp": with_comp, "crop": settings.crops, "crypto": settings.cryptomatte}
+    return tuple(name for name, is_asked in asked.items() if is_asked)
 
 
 def _paths(folder: Path, shot: str, number: int) -> dict[str, Path]:
@@ -285,6 +321,7 @@ def _paths(folder: Path, shot: str, number: int) -> dict[str, Path]:
         "face": folder / f"{shot}.{number:04d}.exr",
         "comp": folder / "comp" / f"{shot}_comp.{number:04d}.exr",
         "crop": folder / "crop" / f"{shot}_crop.{number:04d}.exr",
+        "crypto": folder / "crypto" / f"{shot}_crypto.{number:04d}.exr",
     }
 
 

@@ -17,10 +17,12 @@ from understudy.settings.validation import Settings, apply_overrides, read_yaml,
 
 __all__ = [
     "DEFAULT_PRESET",
+    "Compression",
     "IdentityEntry",
     "Project",
     "ProjectFolder",
     "ShotEntry",
+    "SwapSettings",
     "check_name",
     "create_project",
 ]
@@ -88,6 +90,10 @@ class ShotEntry(Settings):
     """Gains of R, G and B, ACEScg light, before the exposure; as the project's white_balance says when left out."""
 
 
+Compression = Literal["none", "rle", "zip", "zips", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab"]
+"""What an EXR may be compressed with: `plates.COMPRESSIONS`, which settings may not import."""
+
+
 class SwapSettings(Settings):
     """What `swap` writes."""
 
@@ -97,8 +103,17 @@ class SwapSettings(Settings):
     crops: bool = False
     """Also write the unblended swapped crops, as a sequence of their own."""
 
-    compression: str = "zips"
+    cryptomatte: bool = False
+    """Also write a Cryptomatte of the source identity, as a sequence of its own."""
+
+    compression: Compression = "zips"
     """Of the EXRs; zips is lossless and quick to scrub."""
+
+    @model_validator(mode="after")
+    def _st_map_stays_exact(self) -> SwapSettings:
+        if self.st_map and self.compression == "pxr24":
+            raise ValueError("pxr24 cuts the 32 bits of the ST map to 24; with st_map take zips, zip, piz, rle or none")
+        return self
 
 
 class Project(Settings):
