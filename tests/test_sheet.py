@@ -20,3 +20,10 @@ def test_a_sheet_holds_every_picture_in_its_place(tmp_path: Path) -> None:
 def test_pictures_are_made_smaller_but_never_larger() -> None:
     assert fitted(np.zeros((100, 200, 3), np.uint8), 50).shape == (25, 50, 3)
     assert fitted(np.zeros((10, 20, 3), np.uint8), 50).shape == (10, 20, 3)
+
+
+def test_fitting_averages_light_and_makes_pixels_square() -> None:
+    stripes = np.tile(np.array([0, 1], np.float32), (10, 20))
+    np.testing.assert_allclose(fitted(stripes, 20), np.full((5, 20), 0.5))
+    assert fitted(np.zeros((100, 200, 3), np.uint8), 1000, pixel_aspect=2.0).shape == (100, 400, 3)
+    assert fitted(np.zeros((100, 200, 3), np.uint8), 200, pixel_aspect=2.0).shape == (50, 200, 3)
