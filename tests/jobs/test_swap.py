@@ -130,12 +130,16 @@ def test_an_anamorphic_plate_keeps_its_pixel_aspect_and_gets_a_square_crop(
 def test_a_lossy_compression_is_allowed_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = with_settings(
-        made_up_shot(tmp_path, monkeypatch, [textured_plate()]), "swap.compression=dwaa", "swap.cryptomatte=true"
-    )
+    folder = with_settings(made_up_shot(tmp_path, monkeypatch, [textured_plate()]), "swap.compression=dwaa")
     with caplog.at_level(logging.WARNING, "understudy"):
-        made = run_swap(folder, "s", "m", with_comp=True)
+        run_swap(folder, "s", "m", with_comp=True)
     assert "Compression dwaa changes pixels" in caplog.text
+
+
+def test_the_numbers_of_a_cryptomatte_survive_any_compression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pxr24 would cut them to 24 bits, and they would be another name's."""
+    folder = made_up_shot(tmp_path, monkeypatch, [textured_plate()])
+    made = run_swap(with_settings(folder, "swap.compression=pxr24", "swap.cryptomatte=true"), "s", "m")
     crypto = read_frame(made.folder / "crypto" / "s_crypto.1001.exr")
     numbers = np.unique(crypto.channel(cryptomatte.CHANNELS[0]).copy().view(np.uint32))
     assert set(numbers.tolist()) == {0, cryptomatte.id_of("anna")}
