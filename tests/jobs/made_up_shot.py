@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,12 @@ def textured_plate(seed: int = 1, **changes: object) -> Frame:
     pixels = np.dstack([light, np.ones(light.shape[:2])]).astype(np.float16).astype(np.float32)
     values = {"data_window": Box(-8, -6, 208, 170), "display_window": Box(0, 0, 200, 160), **changes}
     return Frame(pixels, ("R", "G", "B", "A"), **values)
+
+
+def coded_plate() -> Frame:
+    """The same plate as codes of a log or display-referred space: 0.1 to 0.9."""
+    plate = textured_plate()
+    return replace(plate, pixels=np.dstack([np.clip(plate.rgb() / 3, 0.1, 0.9), plate.channel("A")]))
 
 
 def made_up_shot(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.jobs.made_up_shot import SIZE, made_up_shot, textured_plate
+from tests.jobs.made_up_shot import SIZE, coded_plate, made_up_shot, textured_plate
 from understudy import cryptomatte
+from understudy.cli.app import main
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import SettingsError
 from understudy.faces.crop import crop_face
@@ -67,9 +67,7 @@ def test_an_identity_swap_of_half_to_half_keeps_every_bit_outside_and_two_ulp_in
 def test_the_face_over_the_plate_as_a_host_reads_it_is_the_composite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, colorspace: str
 ) -> None:
-    light = textured_plate()
-    codes = np.dstack([np.clip(light.rgb() / 3, 0.1, 0.9), light.channel("A")])
-    plate = replace(light, pixels=codes) if colorspace != "ACEScg" else light
+    plate = textured_plate() if colorspace == "ACEScg" else coded_plate()
     folder = made_up_shot(tmp_path, monkeypatch, [plate], colorspace)
     made = run_swap(folder, "s", "m", with_comp=True)
     plate = read_frame(tmp_path / "plates" / "s.1001.exr")
@@ -125,6 +123,17 @@ def test_an_anamorphic_plate_keeps_its_pixel_aspect_and_gets_a_square_crop(
     numbers = [float(word) for word in crop.metadata["understudy/cropFromPlate"].split()]
     across, down = np.diff(apply_transform(inverse(np.reshape(numbers, (2, 3))), [[0, 0], [SIZE, SIZE]]), axis=0)[0]
     assert across == pytest.approx(down / 2, rel=0.02)
+
+
+def test_the_command_says_which_space_the_results_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made_up_shot(tmp_path, monkeypatch, [coded_plate()], "ACEScct")
+    command = ["-C", str(folder.path), "swap", "s", "--model", "m"]
+    assert main([*command, "--dry-run"]) == 0
+    assert "in ACEScg" in capsys.readouterr().out and not folder.swaps("s").exists()
+    assert main(command) == 0
+    assert "colour space of the results: ACEScg" in capsys.readouterr().out
 
 
 def test_a_lossy_compression_is_allowed_and_said(
