@@ -41,7 +41,7 @@ from understudy.swap import swap_face
 __all__ = ["Swapped", "Swapper", "open_swapper", "read_manifest", "run_swap"]
 
 _LOGGER = logging.getLogger(__name__)
-_EXACT_FLOAT = ("none", "rle", "zip", "zips", "piz")
+_EXACT_FLOAT = ("none", "rle", "zip", "zips", "piz", "htj2k256", "htj2k32")
 _EXACT_HALF = (*_EXACT_FLOAT, "pxr24")
 
 

@@ -90,7 +90,9 @@ class ShotEntry(Settings):
     """Gains of R, G and B, ACEScg light, before the exposure; as the project's white_balance says when left out."""
 
 
-Compression = Literal["none", "rle", "zip", "zips", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab"]
+Compression = Literal[
+    "none", "rle", "zip", "zips", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab", "htj2k256", "htj2k32"
+]
 """What an EXR may be compressed with: `plates.COMPRESSIONS`, which settings may not import."""
 
 
