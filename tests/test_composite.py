@@ -92,7 +92,7 @@ def test_over_of_the_files_is_exactly_the_composites_file(
     np.testing.assert_array_equal(comp.layer(wanted), stored)
 
 
-def test_a_face_that_was_unpremultiplied_and_premultiplied_again_gives_the_composite_within_an_ulp(
+def test_a_face_that_was_unpremultiplied_and_premultiplied_again_gives_the_composite_within_a_step_of_half(
     plate: Frame, swapped: SwappedFace, color: ColorConfig
 ) -> None:
     textured = replace(swapped, pixels=np.random.default_rng(1).uniform(0, 9, (128, 128, 3)).astype(np.float32))
@@ -102,10 +102,10 @@ def test_a_face_that_was_unpremultiplied_and_premultiplied_again_gives_the_compo
     view = layers.data_window.slices(plate.data_window)
     over = straight * matte + plate.pixels[view][..., :3] * (1 - matte)
     comp = composite_face(layers, plate, "ACEScg", color, {}).rgb()[view]
-    ulp = np.spacing(np.abs(comp).astype(np.float16)).astype(np.float32)
-    assert (
-        np.abs(over.astype(np.float16).astype(np.float32) - comp.astype(np.float16).astype(np.float32)) <= ulp
-    ).all()
+    stored = comp.astype(np.float16)
+    step = np.spacing(np.abs(stored)).astype(np.float32)
+    difference = np.abs(over.astype(np.float16).astype(np.float32) - stored.astype(np.float32))
+    assert (difference <= step).all() and (difference > 0).mean() < 1e-3
 
 
 def test_infinite_and_missing_numbers_of_a_plate_stay_outside_and_vanish_under_the_face(
