@@ -181,6 +181,7 @@ class Work:
             frames=asked.frames,
             colorspace=asked.colorspace,
             layer=asked.layer,
+            target=asked.target,
         )
         return Made(added.to_json(), completed=True)
 
