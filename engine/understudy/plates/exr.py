@@ -1,0 +1,332 @@
+"""Pixels of EXRs, both ways. The only importer of OpenEXR, which is used as a codec and for nothing else.
+
+A file's own header never reaches the decoder. `exr_layout` reads and doubts it; then the chunks that a region needs are
+put behind a header of ours, as a file of one part in memory, and decoded. So a region, a tile, a part and a view are
+read alike, only what is needed is decoded, and a header that lies is met by our own checks. Writing goes the other way:
+the encoder makes chunks, and the header before them, with its attributes, is ours.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import OpenEXR
+
+from understudy.errors import BrokenFrameError
+from understudy.geometry import Box, inclusive_from_box
+from understudy.plates.attributes import raw_attributes
+from understudy.plates.exr_layout import (
+    COMPRESSION_NAMES,
+    LINES_IN_CHUNK,
+    MAGIC,
+    Channel,
+    Layout,
+    Part,
+    RawAttribute,
+    attribute_bytes,
+    read_layout,
+)
+from understudy.plates.frame import Frame, Pixels
+
+__all__ = ["decode_region", "encode"]
+
+_TILED, _LONG_NAMES = 0x200, 0x400
+_ROOTS = {("R", "G", "B"): "RGB", ("R", "G", "B", "A"): "RGBA"}
+_LOCK = threading.Lock()
+
+
+def decode_region(file: BinaryIO, path: Path, layout: Layout, part: Part, region: Box | None) -> tuple[Pixels, Box]:
+    """The pixels of a part, whole or in a region.
+
+    Only the rows, or the tiles, that the region touches are read and decoded.
+
+    Args:
+        file: The open file.
+        path: For messages.
+        layout: Of the file.
+        part: Which part; neither deep nor subsampled.
+        region: What to read; everything when None.
+
+    Returns:
+        (H, W, C) float32, rows top down, channels in the file's order, values as they stand in the file, and where they
+        lie: the region's pixels that the part has. Integers beyond 16 777 216 are rounded.
+
+    Raises:
+        BrokenFrameError: The file is cut short, or its pixels cannot be decoded.
+    """
+    wanted = part.data_window if region is None else part.data_window.intersect(region)
+    if wanted.is_empty:
+        return np.zeros((0, 0, len(part.channels)), np.float32), Box(wanted.left, wanted.top, wanted.left, wanted.top)
+    grid = _chunks_of(part, wanted)
+    window = _window_of(part, grid)
+    chunks = _read_chunks(file, path, layout, part, grid)
+    decoded = _decode(_single_part(part, window, chunks), path, part.channels)
+    return _interleaved(decoded, part.channels, wanted.slices(window)), wanted
+
+
+def encode(frame: Frame, compression: str) -> tuple[bytes, memoryview]:
+    """An EXR of one part, rows from the top down: the header with its table of offsets, and the chunks behind it.
+
+    Args:
+        frame: What to write; `float_channels` as 32-bit float, the others as half, which must hold them.
+        compression: One of `COMPRESSION_NAMES`.
+    """
+    left, top, last_column, last_row = inclusive_from_box(frame.data_window)
+    window = (np.array([left, top], np.int32), np.array([last_column, last_row], np.int32))
+    header = {
+        "compression": getattr(OpenEXR, f"{'NO' if compression == 'none' else compression.upper()}_COMPRESSION"),
+        "type": OpenEXR.scanlineimage,
+        "dataWindow": window,
+        "displayWindow": window,
+    }
+    stream = io.BytesIO()
+    OpenEXR.File(header, _planes_of(frame), 0).write(stream)
+    data = stream.getbuffer()
+    stream.seek(0)
+    part = read_layout(stream, "the encoded picture", len(data)).parts[0]
+    chunks = part.chunk_grid[0] * part.chunk_grid[1]
+    body = part.table + 8 * chunks
+    offsets = np.frombuffer(data[part.table : body], "<u8")
+    ours = _header_bytes(_attributes_of(frame, part, compression))
+    table = (offsets - np.uint64(body) + np.uint64(len(ours) + 8 * chunks)).astype("<u8")
+    return ours + table.tobytes(), data[body:]
+
+
+def _chunks_of(part: Part, wanted: Box) -> Box:
+    """The chunks that hold these pixels, as columns and rows of the grid of chunks."""
+    width, height = part.tile or (part.data_window.width, LINES_IN_CHUNK[part.compression])
+    left, top = wanted.left - part.data_window.left, wanted.top - part.data_window.top
+    right, bottom = wanted.right - part.data_window.left, wanted.bottom - part.data_window.top
+    return Box(left // width, top // height, -(-right // width), -(-bottom // height))
+
+
+def _window_of(part: Part, grid: Box) -> Box:
+    """The pixels that these chunks hold."""
+    width, height = part.tile or (part.data_window.width, LINES_IN_CHUNK[part.compression])
+    left, top = part.data_window.left, part.data_window.top
+    box = Box(left + grid.left * width, top + grid.top * height, left + grid.right * width, top + grid.bottom * height)
+    return box.intersect(part.data_window)
+
+
+def _read_chunks(file: BinaryIO, path: Path, layout: Layout, part: Part, grid: Box) -> list[bytes]:
+    """The chunks of the grid, row after row, each with a leader that fits a file of this part alone."""
+    columns, rows = part.chunk_grid
+    if part.table + 8 * columns * rows > layout.size:
+        raise _broken(path, "it is cut short within its table of rows")
+    file.seek(part.table)
+    offsets = np.frombuffer(file.read(8 * columns * rows), "<u8").astype(np.int64).reshape(rows, columns)
+    starts = offsets[grid.top : grid.bottom, grid.left : grid.right].ravel()
+    first = part.table + 8 * columns * rows
+    if (starts < first).any() or (starts >= layout.size).any():
+        raise _broken(path, _missing_rows(part, grid, starts, first, layout.size))
+    ordered = np.append(np.sort(offsets, axis=None), layout.size)
+    ends = ordered[np.searchsorted(ordered, starts, side="right")]
+    places = [(column, row) for row in range(grid.top, grid.bottom) for column in range(grid.left, grid.right)]
+    return [
+        _read_chunk(file, path, layout, part, place, int(start), int(end) - int(start))
+        for place, start, end in zip(places, starts, ends, strict=True)
+    ]
+
+
+def _read_chunk(
+    file: BinaryIO, path: Path, layout: Layout, part: Part, place: tuple[int, int], start: int, room: int
+) -> bytes:
+    column, row = place
+    window = _window_of(part, Box(column, row, column + 1, row + 1))
+    most = window.width * window.height * sum(channel.sample_bytes for channel in part.channels)
+    skipped = 4 if layout.is_multipart else 0
+    leader = skipped + (20 if part.tile else 8)
+    file.seek(start)
+    data = file.read(min(room, leader + most))
+    where = f"the rows from {window.top} on"
+    if len(data) < leader:
+        raise _broken(path, f"it is cut short: {where} are missing")
+    if skipped and int.from_bytes(data[:4], "little") != part.number:
+        raise _broken(path, f"{where} belong to another part")
+    *at, length = struct.unpack_from("<5i" if part.tile else "<2i", data, skipped)
+    if at != ([column, row, 0, 0] if part.tile else [window.top]):
+        raise _broken(path, f"{where} are not where its table says")
+    if not 0 < length <= most or (part.compression == "none" and length != most):
+        raise _broken(path, f"{where} take {length} bytes, where at most {most} are possible")
+    if len(data) < leader + length:
+        raise _broken(path, f"it is cut short: {where} are missing")
+    return data[skipped : leader + length]
+
+
+def _missing_rows(part: Part, grid: Box, starts: npt.NDArray[np.int64], first: int, size: int) -> str:
+    """Which rows have no place within the file."""
+    bad = np.flatnonzero((starts < first) | (starts >= size))
+    row = grid.top + int(bad[0]) // grid.width
+    top = _window_of(part, Box(0, row, 1, row + 1)).top
+    return f"it is cut short: {len(bad)} of {len(starts)} blocks of rows are missing, the first at row {top}"
+
+
+def _single_part(part: Part, window: Box, chunks: list[bytes]) -> bytes:
+    """A file in memory of these chunks alone, with a header of ours."""
+    attributes = {
+        "channels": part.attributes["channels"],
+        "compression": ("compression", bytes([COMPRESSION_NAMES.index(part.compression)])),
+        **_windows(window, window, 1.0),
+    }
+    if part.tile:
+        attributes["tiles"] = ("tiledesc", struct.pack("<2iB", *part.tile, 0))
+    header = _header_bytes(attributes)
+    first = len(header) + 8 * len(chunks)
+    lengths = np.array([len(chunk) for chunk in chunks], np.int64)
+    table = (first + np.concatenate([[0], np.cumsum(lengths)[:-1]])).astype("<u8")
+    if part.tile:
+        columns = -(-window.width // part.tile[0])
+        moved = (struct.pack("<2i", index % columns, index // columns) for index in range(len(chunks)))
+        chunks = [place + chunk[8:] for place, chunk in zip(moved, chunks, strict=True)]
+    return b"".join([header, table.tobytes(), *chunks])
+
+
+def _decode(data: bytes, path: Path, channels: tuple[Channel, ...]) -> dict[str, npt.NDArray[Any]]:
+    """The decoded planes by channel; one of RGB or RGBA where the file has just these, in one type."""
+    names = {channel.name for channel in channels}
+    is_root = len({channel.kind for channel in channels}) == 1 and names in (set("RGB"), set("RGBA"))
+    try:
+        with _unprinted():
+            decoded = OpenEXR.File(io.BytesIO(data), separate_channels=not is_root, num_threads=0)
+        if not decoded.parts:
+            raise _broken(path, "its pixels cannot be decoded")
+        return {str(name): channel.pixels for name, channel in decoded.parts[0].channels.items()}
+    except MemoryError as error:
+        raise _broken(path, "there is not enough memory for as many pixels as it says it has") from error
+    except (RuntimeError, ValueError, OverflowError) as error:
+        raise _broken(path, "its pixels cannot be decoded") from error
+
+
+def _interleaved(
+    planes: dict[str, npt.NDArray[Any]], channels: tuple[Channel, ...], part: tuple[slice, slice]
+) -> Pixels:
+    """(H, W, C) float32 of the decoded planes, channels in the file's order but RGB and A first in theirs."""
+    names = ordered_names(channels)
+    if len(planes) == 1 and len(names) > 1:
+        return as_float(next(iter(planes.values()))[part])
+    height, width = (limits.stop - limits.start for limits in part)
+    pixels = np.empty((height, width, len(names)), np.float32)
+    for index, name in enumerate(names):
+        pixels[..., index] = as_float(planes[name][part])
+    return pixels
+
+
+def ordered_names(channels: tuple[Channel, ...]) -> tuple[str, ...]:
+    """Names of channels as people read them: R, G, B, A of the root, then of each layer, then the rest by name."""
+    rank = {"R": 0, "G": 1, "B": 2, "A": 3}
+
+    def key(name: str) -> tuple[bool, str, int, str]:
+        layer, _, last = name.rpartition(".")
+        return bool(layer), layer, rank.get(last, 4), last
+
+    return tuple(sorted((channel.name for channel in channels), key=key))
+
+
+def as_float(values: npt.NDArray[Any]) -> Pixels:
+    """float32 of half, float or unsigned integers: exact but for integers beyond 24 bits.
+
+    OpenCV converts half floats four times faster than NumPy.
+    """
+    if values.dtype != np.float16:
+        return np.ascontiguousarray(values, np.float32)
+    packed = np.ascontiguousarray(values)
+    flat = packed.view(np.int16).reshape(packed.shape[0], -1)
+    return np.asarray(cv2.convertFp16(flat), np.float32).reshape(packed.shape)
+
+
+def as_half(values: Pixels) -> npt.NDArray[np.float16]:
+    """float16, rounded to the nearest even, of float32 (H, W) or (H, W, C)."""
+    packed = np.ascontiguousarray(values, np.float32)
+    flat = packed.reshape(packed.shape[0], -1)
+    return np.asarray(cv2.convertFp16(flat)).view(np.float16).reshape(packed.shape)
+
+
+def _planes_of(frame: Frame) -> dict[str, npt.NDArray[Any]]:
+    """The frame's channels as the encoder takes them: root RGB or RGBA together, the others each by itself."""
+    names = frame.channels
+    together = next((group for group in reversed(_ROOTS) if names[: len(group)] == group), ())
+    if frame.float_channels.intersection(together) or {"RGB", "RGBA"} & set(names):
+        together = ()
+    planes: dict[str, npt.NDArray[Any]] = {}
+    if together:
+        planes[_ROOTS[together]] = as_half(frame.pixels[..., : len(together)])
+    for index in range(len(together), len(names)):
+        plane = np.ascontiguousarray(frame.pixels[..., index], np.float32)
+        planes[names[index]] = plane if names[index] in frame.float_channels else as_half(plane)
+    return planes
+
+
+def _attributes_of(frame: Frame, encoded: Part, compression: str) -> dict[str, RawAttribute]:
+    """Everything that the header of a written file says."""
+    return {
+        **raw_attributes(frame.metadata),
+        "channels": encoded.attributes["channels"],
+        "compression": ("compression", bytes([COMPRESSION_NAMES.index(compression)])),
+        "type": ("string", b"scanlineimage"),
+        **_windows(frame.data_window, frame.display_window, frame.pixel_aspect),
+    }
+
+
+def _windows(data: Box, display: Box, pixel_aspect: float) -> dict[str, RawAttribute]:
+    return {
+        "dataWindow": ("box2i", struct.pack("<4i", *inclusive_from_box(data))),
+        "displayWindow": ("box2i", struct.pack("<4i", *inclusive_from_box(display))),
+        "lineOrder": ("lineOrder", b"\0"),
+        "pixelAspectRatio": ("float", struct.pack("<f", pixel_aspect)),
+        "screenWindowCenter": ("v2f", struct.pack("<2f", 0, 0)),
+        "screenWindowWidth": ("float", struct.pack("<f", 1)),
+    }
+
+
+def _header_bytes(attributes: dict[str, RawAttribute]) -> bytes:
+    """Magic number, version and header of a file of one part."""
+    names = [*attributes, *(channel for channel in attributes["channels"][1].decode("latin-1").split("\0"))]
+    flags = (_TILED if "tiles" in attributes else 0) | (_LONG_NAMES if max(map(len, names)) > 31 else 0)
+    told = [attribute_bytes(name, kind, value) for name, (kind, value) in sorted(attributes.items())]
+    return MAGIC + struct.pack("<I", 2 | flags) + b"".join(told) + b"\0"
+
+
+def _broken(path: Path, reason: str) -> BrokenFrameError:
+    return BrokenFrameError(f"{path} is broken: {reason}. Copy or render it again.", path=str(path))
+
+
+class _Unprinted:
+    """Standard output for as long as some thread decodes: what such a thread prints is dropped."""
+
+    def __init__(self, real: Any) -> None:
+        self.real, self.silent = real, set[int]()
+
+    def write(self, text: str) -> int:
+        """Passes on what other threads print."""
+        return len(text) if threading.get_ident() in self.silent else int(self.real.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    """The decoder prints its complaints on standard output, which belongs to our JSON; we raise them instead."""
+    thread = threading.get_ident()
+    with _LOCK:
+        if not isinstance(sys.stdout, _Unprinted):
+            sys.stdout = _Unprinted(sys.stdout)
+        screen: Any = sys.stdout
+        screen.silent.add(thread)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            screen.silent.discard(thread)
+            if not screen.silent and sys.stdout is screen:
+                sys.stdout = screen.real
