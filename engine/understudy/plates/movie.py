@@ -27,7 +27,16 @@ from understudy.plates.video import PRIMARIES, TRANSFERS, UnknownPixels, picture
 
 __all__ = ["MOVIE_ENDINGS", "count_pictures", "read_picture_of_movie"]
 
-MOVIE_ENDINGS = (".mov", ".mp4", ".m4v", ".mxf", ".mkv", ".webm", ".avi")
+MOVIE_ENDINGS = {
+    ".mov": "mov",
+    ".mp4": "mov",
+    ".m4v": "mov",
+    ".mxf": "mxf",
+    ".mkv": "matroska",
+    ".webm": "matroska",
+    ".avi": "avi",
+}
+"""The reader of a movie by the ending of its name. None is guessed from a file's content: playlists are movies too."""
 
 _MOST_FRAMES = 1_000_000
 _MOST_AHEAD = 32
@@ -196,7 +205,12 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _container_of(path: Path) -> tuple[Any, Any]:
     try:
-        container = av.open(str(path), metadata_errors="replace", options={"protocol_whitelist": "file"})
+        container = av.open(
+            str(path),
+            format=MOVIE_ENDINGS[path.suffix.lower()],
+            metadata_errors="replace",
+            options={"protocol_whitelist": "file"},
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _broken(path, f"it cannot be read as a movie ({_reason(error)})") from error
     if not container.streams.video or container.streams.video[0].codec_context is None:

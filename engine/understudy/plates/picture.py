@@ -15,7 +15,7 @@ from understudy.errors import BrokenFrameError
 from understudy.geometry import Box
 from understudy.plates.attributes import TypedTuple
 from understudy.plates.frame import Frame, Pixels
-from understudy.plates.limits import check_size
+from understudy.plates.limits import check_dpx, check_jpeg, check_size
 
 __all__ = ["PictureFacts", "read_picture"]
 
@@ -23,6 +23,7 @@ _BYTES = {"uint8": 1, "uint16": 2, "half": 2, "uint": 4, "float": 4, "int8": 1, 
 _FLOATS = ("half", "float", "double")
 _TYPED = {"timecode": "timecode", "rational": "rational", "keycode": "keycode"}
 _MOST_TEXT = 1 << 16
+_MOST_CHUNKS = 1000
 _MOST_SQUEEZE = 4096
 """Pixel bytes for each byte of the file: no codec of these formats squeezes a picture further."""
 
@@ -43,6 +44,8 @@ def read_picture(path: Path, region: Box | None, with_pixels: bool = True) -> tu
     Raises:
         BrokenFrameError: It is no picture, is cut short, or is absurdly large.
     """
+    if path.suffix.lower() in (".dpx", ".jpg", ".jpeg"):
+        (check_dpx if path.suffix.lower() == ".dpx" else check_jpeg)(path)
     with _opened(path) as source:
         spec = source.spec()
         _check(path, spec)
@@ -55,7 +58,8 @@ def read_picture(path: Path, region: Box | None, with_pixels: bool = True) -> tu
             window = Box(wanted.left, wanted.top, wanted.left, wanted.top)
         else:
             pixels, window = _pixels_of(path, source, spec, wanted), wanted
-        return _frame_of(spec, pixels, window, whole), _facts_of(source, spec)
+        tags = _png_tags(path) if path.suffix.lower() == ".png" else {}
+        return _frame_of(spec, pixels, window, whole, tags), _facts_of(source, spec)
 
 
 @contextmanager
@@ -151,7 +155,7 @@ def _bits_of(spec: Any) -> int:
     return said if 1 <= said < stored and str(spec.format) not in _FLOATS else stored
 
 
-def _frame_of(spec: Any, pixels: Pixels, window: Box, whole: Box) -> Frame:
+def _frame_of(spec: Any, pixels: Pixels, window: Box, whole: Box, tags: dict[str, Any]) -> Frame:
     has_display = spec.full_width > 0 and spec.full_height > 0
     display = Box(spec.full_x, spec.full_y, spec.full_x + spec.full_width, spec.full_y + spec.full_height)
     aspect = float(spec.get_float_attribute("PixelAspectRatio", 1.0))
@@ -163,7 +167,7 @@ def _frame_of(spec: Any, pixels: Pixels, window: Box, whole: Box) -> Frame:
         data_window=window,
         display_window=display if has_display else whole,
         pixel_aspect=aspect if np.isfinite(aspect) and 0.01 <= aspect <= 100 else 1.0,
-        metadata=_metadata_of(spec),
+        metadata={**_metadata_of(spec), **tags},
         is_integer=kind not in _FLOATS,
         float_channels=frozenset() if kind == "half" else frozenset(names),
         bits=_bits_of(spec),
@@ -190,6 +194,30 @@ def _metadata_of(spec: Any) -> dict[str, Any]:
         if isinstance(value, str | int | float | tuple):
             metadata[name] = value[:_MOST_TEXT] if isinstance(value, str) else value
     return metadata
+
+
+def _png_tags(path: Path) -> dict[str, Any]:
+    """What a PNG says of its colour, which the library leaves out.
+
+    `CICP`: primaries, transfer, matrix and range as ITU-T H.273 numbers them. `png:gAMA`: the exponent that it was
+    encoded with, such as 0.45455.
+    """
+    tags: dict[str, Any] = {}
+    with path.open("rb") as file:
+        file.seek(8)
+        for _ in range(_MOST_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8 or head[4:] == b"IDAT":
+                break
+            length = int.from_bytes(head[:4], "big")
+            if head[4:] == b"cICP" and length == 4:
+                tags["CICP"] = tuple(file.read(4))
+            elif head[4:] == b"gAMA" and length == 4:
+                tags["png:gAMA"] = int.from_bytes(file.read(4), "big") / 100000
+            else:
+                file.seek(length, 1)
+            file.seek(4, 1)
+    return tags
 
 
 def _facts_of(source: Any, spec: Any) -> PictureFacts:
