@@ -155,8 +155,9 @@ def _values(frame: Frame) -> dict[str, Any]:
     step = max(1, round((frame.pixels.shape[0] * frame.pixels.shape[1] / _MOST_LOOKED_AT) ** 0.5))
     looked_at = frame.pixels[::step, ::step, colours]
     values = looked_at[np.isfinite(looked_at)]
-    whole = frame.pixels.sum(axis=(0, 1), dtype=np.float64)
-    broken = 0 if np.isfinite(whole).all() else int((~np.isfinite(frame.pixels)).any(axis=2).sum())
+    with np.errstate(invalid="ignore"):
+        is_sound = np.isfinite(frame.pixels.sum(dtype=np.float64))
+    broken = 0 if is_sound else int((~np.isfinite(frame.pixels)).any(axis=2).sum())
     if not values.size:
         return {"values": f"{broken} pixels are not numbers"}
     median = float(np.median(values))

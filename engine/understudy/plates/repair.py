@@ -19,7 +19,9 @@ def repaired(pixels: Pixels) -> tuple[Pixels, int]:
         (H, W, C) float32, the same array when nothing was wrong, and how many pixels were replaced in some channel. A
         channel without any number becomes 0.
     """
-    if not pixels.size or np.isfinite(pixels.sum(dtype=np.float64)):
+    with np.errstate(invalid="ignore"):
+        is_sound = not pixels.size or np.isfinite(pixels.sum(dtype=np.float64))
+    if is_sound:
         return pixels, 0
     from scipy import ndimage  # a tenth of a second to import, and hardly ever needed
 
