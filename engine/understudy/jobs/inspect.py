@@ -13,9 +13,6 @@ from understudy.color import MIDDLE_GREY, ColorConfig
 from understudy.errors import ModelFileError, UnderstudyError
 from understudy.faces.faceset import Faceset
 from understudy.jobs.shot import config_of
-from understudy.jobs.swap import read_manifest
-from understudy.model.snapshot import read_snapshot
-from understudy.model.tensor_file import read_record
 from understudy.plates import Frame, Pixels, find_sequence, format_frames, read_frame, stored_as, timecode_text
 from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import ProjectFolder
@@ -43,6 +40,8 @@ def describe(path: str) -> dict[str, Any]:
         if Faceset.exists(place):
             return {"kind": "faceset", **describe_faceset(place)}
         if (place / "manifest.jsonl").is_file():
+            from understudy.jobs.swap import read_manifest  # loads torch: two seconds that a plate need not wait
+
             known = read_manifest(place / "manifest.jsonl")
             files = sum(len(line["files"]) for line in known.values())
             return {"kind": "swap", "frames": format_frames(tuple(known)), "files": files}
@@ -151,9 +150,9 @@ def _of_the_camera(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 def _values(frame: Frame) -> dict[str, Any]:
     """The spread of the colour's values, from every pixel or, in a large frame, from some millions of them."""
-    colours = [index for index, name in enumerate(frame.channels) if name in ("R", "G", "B", "Y")] or [0]
-    step = max(1, round((frame.pixels.shape[0] * frame.pixels.shape[1] / _MOST_LOOKED_AT) ** 0.5))
-    looked_at = frame.pixels[::step, ::step, colours]
+    colours = frame.pixels[..., :3] if frame.channels[:3] == ("R", "G", "B") else frame.pixels[..., :1]
+    step = max(1, round((colours.shape[0] * colours.shape[1] / _MOST_LOOKED_AT) ** 0.5))
+    looked_at = colours[::step, ::step]
     values = looked_at[np.isfinite(looked_at)]
     with np.errstate(invalid="ignore"):
         is_sound = np.isfinite(frame.pixels.sum(dtype=np.float64))
@@ -161,7 +160,7 @@ def _values(frame: Frame) -> dict[str, Any]:
     if not values.size:
         return {"values": f"{broken} pixels are not numbers"}
     median = float(np.median(values))
-    lowest, highest = (_finite(frame.pixels, choose) for choose in (np.min, np.max))
+    lowest, highest = (_finite(colours, choose) for choose in (np.min, np.max))
     return {
         "values": f"{lowest:.4g} to {highest:.4g}, median {median:.4g}"
         + (f", {broken} pixels are not numbers" if broken else ""),
@@ -176,6 +175,9 @@ def _finite(pixels: Pixels, choose: Callable[[Pixels], Any]) -> float:
 
 
 def _describe_model_file(path: Path) -> dict[str, Any]:
+    from understudy.model.snapshot import read_snapshot
+    from understudy.model.tensor_file import read_record
+
     with contextlib.suppress(ModelFileError):
         record = read_record(path, "checkpoint-1", "checkpoint")
         return {"kind": "checkpoint", "iteration": record.get("iteration"), "preset": record["preset"]["name"]}

@@ -42,7 +42,11 @@ __all__ = ["decode_region", "encode"]
 
 _TILED, _LONG_NAMES = 0x200, 0x400
 _ROOTS = {("R", "G", "B"): "RGB", ("R", "G", "B", "A"): "RGBA"}
+_LARGEST_GAP = 16 << 10
 _LOCK = threading.Lock()
+
+Numbers = npt.NDArray[Any]
+"""(N,) integers: bytes of a file, or one number for each chunk."""
 
 
 def decode_region(file: BinaryIO, path: Path, layout: Layout, part: Part, region: Box | None) -> tuple[Pixels, Box]:
@@ -69,9 +73,11 @@ def decode_region(file: BinaryIO, path: Path, layout: Layout, part: Part, region
         return np.zeros((0, 0, len(part.channels)), np.float32), Box(wanted.left, wanted.top, wanted.left, wanted.top)
     grid = _chunks_of(part, wanted)
     window = _window_of(part, grid)
-    chunks = _read_chunks(file, path, layout, part, grid)
-    decoded = _decode(_single_part(part, window, chunks), path, part.channels)
-    return _interleaved(decoded, part.channels, wanted.slices(window)), wanted
+    try:
+        decoded = _decode(_single_part(file, path, layout, part, grid), path, part.channels)
+        return _interleaved(decoded, part.channels, wanted.slices(window)), wanted
+    except MemoryError as error:
+        raise _broken(path, "there is not enough memory for as many pixels as it says it has") from error
 
 
 def encode(frame: Frame, compression: str) -> tuple[bytes, memoryview]:
@@ -118,61 +124,103 @@ def _window_of(part: Part, grid: Box) -> Box:
     return box.intersect(part.data_window)
 
 
-def _read_chunks(file: BinaryIO, path: Path, layout: Layout, part: Part, grid: Box) -> list[bytes]:
-    """The chunks of the grid, row after row, each with a leader that fits a file of this part alone."""
+def _single_part(file: BinaryIO, path: Path, layout: Layout, part: Part, grid: Box) -> Numbers:
+    """A file in memory of the grid's chunks alone, with a header of ours: uint8 numbers.
+
+    Chunks that lie near each other are read at once, with what is between them; the table leads past it.
+    """
+    window = _window_of(part, grid)
+    header = _header_of_part(part, window)
+    starts, ends = _places_on_disk(file, path, layout, part, grid)
+    order = np.argsort(starts)
+    reaches = np.maximum.accumulate(ends[order])
+    breaks = np.flatnonzero(starts[order][1:] > reaches[:-1] + _LARGEST_GAP) + 1
+    run_starts = starts[order][np.concatenate([[0], breaks])]
+    run_ends = reaches[np.concatenate([breaks - 1, [len(starts) - 1]])]
+    first = len(header) + 8 * len(starts)
+    bases = first + np.concatenate([[0], np.cumsum(run_ends - run_starts)])
+    data = np.empty(int(bases[-1]), np.uint8)
+    for base, start, end in zip(bases, run_starts, run_ends, strict=False):
+        file.seek(int(start))
+        if file.readinto(data[base : base + end - start]) != end - start:  # type: ignore[attr-defined]
+            raise _broken(path, "it became shorter while it was read")
+    run = np.searchsorted(run_starts, starts, side="right") - 1
+    places = bases[run] + starts - run_starts[run] + (4 if layout.is_multipart else 0)
+    _check_leaders(path, layout, part, grid, data, places, ends - starts)
+    data[: len(header)] = np.frombuffer(header, np.uint8)
+    data[len(header) : first] = places.astype("<u8").view(np.uint8)
+    return data
+
+
+def _places_on_disk(file: BinaryIO, path: Path, layout: Layout, part: Part, grid: Box) -> tuple[Numbers, Numbers]:
+    """Where each chunk of the grid begins in the file, row after row, and where it ends at the latest."""
     columns, rows = part.chunk_grid
-    if part.table + 8 * columns * rows > layout.size:
+    first = part.table + 8 * columns * rows
+    if first > layout.size:
         raise _broken(path, "it is cut short within its table of rows")
     file.seek(part.table)
     offsets = np.frombuffer(file.read(8 * columns * rows), "<u8").astype(np.int64).reshape(rows, columns)
     starts = offsets[grid.top : grid.bottom, grid.left : grid.right].ravel()
-    first = part.table + 8 * columns * rows
-    if (starts < first).any() or (starts >= layout.size).any():
-        raise _broken(path, _missing_rows(part, grid, starts, first, layout.size))
+    missing = (starts < first) | (starts >= layout.size)
+    if missing.any():
+        row = grid.top + int(np.flatnonzero(missing)[0]) // grid.width
+        where = f"the first at row {_window_of(part, Box(0, row, 1, row + 1)).top}"
+        raise _broken(path, f"it is cut short: {missing.sum()} of {len(starts)} blocks of rows are missing, {where}")
     ordered = np.append(np.sort(offsets, axis=None), layout.size)
-    ends = ordered[np.searchsorted(ordered, starts, side="right")]
-    places = [(column, row) for row in range(grid.top, grid.bottom) for column in range(grid.left, grid.right)]
-    return [
-        _read_chunk(file, path, layout, part, place, int(start), int(end) - int(start))
-        for place, start, end in zip(places, starts, ends, strict=True)
-    ]
+    following = ordered[np.searchsorted(ordered, starts, side="right")]
+    return starts, np.minimum(following, starts + 24 + _most_bytes(part, grid))
 
 
-def _read_chunk(
-    file: BinaryIO, path: Path, layout: Layout, part: Part, place: tuple[int, int], start: int, room: int
-) -> bytes:
-    column, row = place
-    window = _window_of(part, Box(column, row, column + 1, row + 1))
-    most = window.width * window.height * sum(channel.sample_bytes for channel in part.channels)
-    skipped = 4 if layout.is_multipart else 0
-    leader = skipped + (20 if part.tile else 8)
-    file.seek(start)
-    data = file.read(min(room, leader + most))
-    where = f"the rows from {window.top} on"
-    if len(data) < leader:
-        raise _broken(path, f"it is cut short: {where} are missing")
-    if skipped and int.from_bytes(data[:4], "little") != part.number:
-        raise _broken(path, f"{where} belong to another part")
-    *at, length = struct.unpack_from("<5i" if part.tile else "<2i", data, skipped)
-    if at != ([column, row, 0, 0] if part.tile else [window.top]):
-        raise _broken(path, f"{where} are not where its table says")
-    if not 0 < length <= most or (part.compression == "none" and length != most):
-        raise _broken(path, f"{where} take {length} bytes, where at most {most} are possible")
-    if len(data) < leader + length:
-        raise _broken(path, f"it is cut short: {where} are missing")
-    return data[skipped : leader + length]
+def _most_bytes(part: Part, grid: Box) -> Numbers:
+    """Bytes of each chunk's pixels, row after row: what is stored for them is never more."""
+    width, height = part.tile or (part.data_window.width, LINES_IN_CHUNK[part.compression])
+    wide = np.minimum(width, part.data_window.width - np.arange(grid.left, grid.right) * width)
+    high = np.minimum(height, part.data_window.height - np.arange(grid.top, grid.bottom) * height)
+    bytes_of_pixel = sum(channel.sample_bytes for channel in part.channels)
+    return np.asarray((high[:, None] * wide[None, :]).ravel() * bytes_of_pixel)
 
 
-def _missing_rows(part: Part, grid: Box, starts: npt.NDArray[np.int64], first: int, size: int) -> str:
-    """Which rows have no place within the file."""
-    bad = np.flatnonzero((starts < first) | (starts >= size))
-    row = grid.top + int(bad[0]) // grid.width
-    top = _window_of(part, Box(0, row, 1, row + 1)).top
-    return f"it is cut short: {len(bad)} of {len(starts)} blocks of rows are missing, the first at row {top}"
+def _check_leaders(
+    path: Path, layout: Layout, part: Part, grid: Box, data: Numbers, places: Numbers, rooms: Numbers
+) -> None:
+    """Looks at the numbers before each chunk: its part, its place and its length. Tiles are told their place anew."""
+    count, skipped = (5, 4) if part.tile else (2, 4)
+    skipped = skipped if layout.is_multipart else 0
+    most = _most_bytes(part, grid)
+    rows = np.repeat(np.arange(grid.top, grid.bottom), grid.width)
+    height = part.tile[1] if part.tile else LINES_IN_CHUNK[part.compression]
+    tops = part.data_window.top + rows * height
+
+    def check(is_wrong: npt.NDArray[np.bool_], reason: str) -> None:
+        if is_wrong.any():
+            at = int(np.flatnonzero(is_wrong)[0])
+            raise _broken(path, reason.format(where=f"the rows from {tops[at]} on", length=lengths[at], most=most[at]))
+
+    lengths = most
+    check(rooms < skipped + 4 * count, "it is cut short: {where} are missing")
+    leaders = data[places[:, None] + np.arange(-skipped, 4 * count)].view("<i4")
+    lengths = leaders[:, -1].astype(np.int64)
+    if skipped:
+        check(leaders[:, 0] != part.number, "{where} belong to another part")
+    if part.tile:
+        columns = np.tile(np.arange(grid.left, grid.right), grid.height)
+        expected = np.column_stack([columns, rows, 0 * rows, 0 * rows])
+    else:
+        expected = tops[:, None]
+    check((leaders[:, -1 - expected.shape[1] : -1] != expected).any(axis=1), "{where} are not where its table says")
+    is_plain = part.compression == "none"
+    check(
+        (lengths <= 0) | (lengths > most) | (is_plain & (lengths != most)),
+        "{where} take {length} bytes, where at most {most} are possible",
+    )
+    check(rooms < skipped + 4 * count + lengths, "it is cut short: {where} are missing")
+    if part.tile:
+        moved = np.column_stack([columns - grid.left, rows - grid.top]).astype("<i4")
+        data[places[:, None] + np.arange(8)] = moved.view(np.uint8)
 
 
-def _single_part(part: Part, window: Box, chunks: list[bytes]) -> bytes:
-    """A file in memory of these chunks alone, with a header of ours."""
+def _header_of_part(part: Part, window: Box) -> bytes:
+    """The header of a file that holds this window of a part, and nothing that the decoder does not need."""
     attributes = {
         "channels": part.attributes["channels"],
         "compression": ("compression", bytes([COMPRESSION_NAMES.index(part.compression)])),
@@ -180,29 +228,40 @@ def _single_part(part: Part, window: Box, chunks: list[bytes]) -> bytes:
     }
     if part.tile:
         attributes["tiles"] = ("tiledesc", struct.pack("<2iB", *part.tile, 0))
-    header = _header_bytes(attributes)
-    first = len(header) + 8 * len(chunks)
-    lengths = np.array([len(chunk) for chunk in chunks], np.int64)
-    table = (first + np.concatenate([[0], np.cumsum(lengths)[:-1]])).astype("<u8")
-    if part.tile:
-        columns = -(-window.width // part.tile[0])
-        moved = (struct.pack("<2i", index % columns, index // columns) for index in range(len(chunks)))
-        chunks = [place + chunk[8:] for place, chunk in zip(moved, chunks, strict=True)]
-    return b"".join([header, table.tobytes(), *chunks])
+    return _header_bytes(attributes)
 
 
-def _decode(data: bytes, path: Path, channels: tuple[Channel, ...]) -> dict[str, npt.NDArray[Any]]:
+class _Stream:
+    """Bytes in memory as the decoder asks for them, a block at a time, without a copy of the whole."""
+
+    def __init__(self, data: Numbers) -> None:
+        self._view, self._at = data.data, 0
+
+    def read(self, count: int) -> bytes:
+        """The next bytes."""
+        self._at += count
+        return bytes(self._view[self._at - count : self._at])
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Moves to a place, counted from the beginning, from here, or from the end."""
+        self._at = place + (0, self._at, len(self._view))[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """The place of the next byte."""
+        return self._at
+
+
+def _decode(data: Numbers, path: Path, channels: tuple[Channel, ...]) -> dict[str, npt.NDArray[Any]]:
     """The decoded planes by channel; one of RGB or RGBA where the file has just these, in one type."""
     names = {channel.name for channel in channels}
     is_root = len({channel.kind for channel in channels}) == 1 and names in (set("RGB"), set("RGBA"))
     try:
         with _unprinted():
-            decoded = OpenEXR.File(io.BytesIO(data), separate_channels=not is_root, num_threads=0)
+            decoded = OpenEXR.File(_Stream(data), separate_channels=not is_root, num_threads=0)
         if not decoded.parts:
             raise _broken(path, "its pixels cannot be decoded")
         return {str(name): channel.pixels for name, channel in decoded.parts[0].channels.items()}
-    except MemoryError as error:
-        raise _broken(path, "there is not enough memory for as many pixels as it says it has") from error
     except (RuntimeError, ValueError, OverflowError) as error:
         raise _broken(path, "its pixels cannot be decoded") from error
 
