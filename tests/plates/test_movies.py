@@ -188,4 +188,6 @@ def test_a_frame_beyond_the_end_and_a_layer_are_refused(movie: Callable[..., Pat
 def test_timecode_counts_on(start: str, frames: int, rate: float, expected: str) -> None:
     packed = packed_timecode(start)
     assert packed is not None
-    assert timecode_text(timecode_after(packed, frames, rate)) == expected
+    later = timecode_after(packed, frames, rate)
+    assert later is not None and timecode_text(later) == expected
+    assert timecode_after(packed, frames, 50.0) is None

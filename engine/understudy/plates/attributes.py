@@ -148,7 +148,7 @@ def moved_timecode(metadata: Mapping[str, Any], frames: int) -> dict[str, Any]:
     frames_per_second = rate[0] / rate[1] if isinstance(rate, tuple) and len(rate) == 2 and rate[1] else rate
     if isinstance(start, tuple) and len(start) == 2 and isinstance(frames_per_second, float | int):
         later = timecode_after((int(start[0]), int(start[1])), frames, float(frames_per_second))
-        moved["smpte:TimeCode"] = TypedTuple.of("timecode", later)
+        moved.update({"smpte:TimeCode": TypedTuple.of("timecode", later)} if later else {})
     return moved
 
 

@@ -173,8 +173,9 @@ class _Movie:
             found["FramesPerSecond"] = TypedTuple.of("rational", (rate.numerator, rate.denominator))
         text = _told_timecode(self._container, told)
         start = packed_timecode(text) if text else None
-        if start and rate:
-            found["smpte:TimeCode"] = TypedTuple.of("timecode", timecode_after(start, number - 1, float(rate)))
+        timecode = timecode_after(start, number - 1, float(rate)) if start and rate else None
+        if timecode:
+            found["smpte:TimeCode"] = TypedTuple.of("timecode", timecode)
         for name, key in (("reelName", "reel_name"), ("cameraModel", "com.apple.quicktime.model")):
             if told.get(key):
                 found[name] = str(told[key])

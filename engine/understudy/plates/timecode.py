@@ -8,6 +8,7 @@ __all__ = ["packed_timecode", "timecode_after", "timecode_text"]
 
 _TIMECODE = re.compile(r"(\d\d?):(\d\d?):(\d\d?)([:;.])(\d\d?)")
 _DROP_FRAME = 0x40
+_MOST_RATE = 39
 
 
 def packed_timecode(text: str) -> tuple[int, int] | None:
@@ -28,10 +29,12 @@ def timecode_text(packed: tuple[int, ...]) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{';' if packed[0] & _DROP_FRAME else ':'}{frames:02d}"
 
 
-def timecode_after(packed: tuple[int, int], frames: int, rate: float) -> tuple[int, int]:
+def timecode_after(packed: tuple[int, int], frames: int, rate: float) -> tuple[int, int] | None:
     """The timecode some frames later, around midnight too; user words stay.
 
-    Drop-frame timecode leaves out the first two numbers (four at 60 frames a second) of every minute but each tenth.
+    None above 39 frames a second, whose numbers the words cannot hold.
+
+    Drop-frame timecode leaves out the first two numbers of every minute but each tenth.
 
     Args:
         packed: SMPTE 12M words.
@@ -40,7 +43,9 @@ def timecode_after(packed: tuple[int, int], frames: int, rate: float) -> tuple[i
     """
     hours, minutes, seconds, within = _unpacked(packed[0])
     base = max(1, round(rate))
-    left_out = round(rate / 15) if packed[0] & _DROP_FRAME and base % 30 == 0 else 0
+    if base > _MOST_RATE:
+        return None
+    left_out = 2 if packed[0] & _DROP_FRAME and base == 30 else 0
     whole_minutes = hours * 60 + minutes
     count = (whole_minutes * 60 + seconds) * base + within - left_out * (whole_minutes - whole_minutes // 10) + frames
     ten_minutes = 600 * base - 9 * left_out
