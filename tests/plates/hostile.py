@@ -11,6 +11,7 @@ import resource
 import struct
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -232,8 +233,6 @@ def _end_of_header(data: bytes) -> int:
 
 def _png(data: bytes, place: int, value: bytes) -> bytes:
     """A PNG with other bytes in its first chunk, and the checksum that they need."""
-    import zlib
-
     changed = data[:place] + value + data[place + len(value) :]
     return changed[:29] + struct.pack(">I", zlib.crc32(changed[12:29])) + changed[33:]
 

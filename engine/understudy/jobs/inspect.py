@@ -13,7 +13,16 @@ from understudy.color import MIDDLE_GREY, ColorConfig
 from understudy.errors import ModelFileError, UnderstudyError
 from understudy.faces.faceset import Faceset
 from understudy.jobs.shot import config_of
-from understudy.plates import Frame, Pixels, find_sequence, format_frames, read_frame, stored_as, timecode_text
+from understudy.plates import (
+    Frame,
+    Pixels,
+    find_sequence,
+    format_frames,
+    read_frame,
+    repaired,
+    stored_as,
+    timecode_text,
+)
 from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import ProjectFolder
 from understudy.sheet import Picture, fitted, labelled_sheet, write_png
@@ -23,6 +32,7 @@ __all__ = ["describe", "describe_faceset", "write_faceset_sheet"]
 _SHEET_COLUMNS = 12
 _SHEET_WIDTH = 128
 _MOST_LOOKED_AT = 2_000_000
+_MOST_FRAMES = 1_000_000
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -111,7 +121,8 @@ def _describe_plate(path: str) -> dict[str, Any]:
     frame = read_frame(first, number=number)
     color = ColorConfig.load(None)
     guess = color.decide_plate_space(None, frame.metadata, frame.is_integer)
-    holes = plate.missing(plate.span)
+    is_one_shot = plate.numbers[-1] - plate.numbers[0] < _MOST_FRAMES
+    holes = plate.missing(plate.span) if is_one_shot else ()
     return {
         "kind": "plate",
         "format": stored.format,
@@ -154,9 +165,7 @@ def _values(frame: Frame) -> dict[str, Any]:
     step = max(1, round((colours.shape[0] * colours.shape[1] / _MOST_LOOKED_AT) ** 0.5))
     looked_at = colours[::step, ::step]
     values = looked_at[np.isfinite(looked_at)]
-    with np.errstate(invalid="ignore"):
-        is_sound = np.isfinite(frame.pixels.sum(dtype=np.float64))
-    broken = 0 if is_sound else int((~np.isfinite(frame.pixels)).any(axis=2).sum())
+    broken = repaired(colours)[1]
     if not values.size:
         return {"values": f"{broken} pixels are not numbers"}
     median = float(np.median(values))

@@ -232,11 +232,7 @@ def _times_of(path: Path, size: int, changed: int) -> tuple[int, ...]:
     del size, changed
     container, stream = _container_of(path)
     try:
-        entries = stream.index_entries
-        if len(entries) == (stream.frames or -1) and all(entry.is_keyframe for entry in entries):
-            times = [int(entry.timestamp) for entry in entries]
-        else:
-            times = _times_of_packets(container, stream)
+        times = _times_of_index(container, stream) or _times_of_packets(container, stream)
     except (av.FFmpegError, ValueError) as error:
         raise _broken(path, f"it cannot be read through ({_reason(error)})") from error
     finally:
@@ -244,6 +240,22 @@ def _times_of(path: Path, size: int, changed: int) -> tuple[int, ...]:
     if not times or len(times) > _MOST_FRAMES:
         raise _broken(path, "it holds no frame" if not times else f"it holds more than {_MOST_FRAMES} frames")
     return tuple(sorted(set(times)))
+
+
+def _times_of_index(container: Any, stream: Any) -> list[int]:
+    """The times in the index, where every frame is a keyframe and they are those of presentation; else nothing.
+
+    An index holds decoding times. Where no frame looks ahead they are the same, but for edits of the file: the first packet
+    tells.
+    """
+    entries = stream.index_entries
+    if len(entries) != (stream.frames or -1) or not all(entry.is_keyframe for entry in entries):
+        return []
+    first = next((packet for packet in container.demux(stream) if packet.size and not packet.is_discard), None)
+    times = sorted(int(entry.timestamp) for entry in entries if not entry.is_discard)
+    agrees = first is not None and times and first.pts == first.dts == times[0]
+    container.seek(0, stream=stream)
+    return times if agrees else []
 
 
 def _times_of_packets(container: Any, stream: Any) -> list[int]:

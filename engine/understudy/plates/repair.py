@@ -19,13 +19,12 @@ def repaired(pixels: Pixels) -> tuple[Pixels, int]:
         (H, W, C) float32, the same array when nothing was wrong, and how many pixels were replaced in some channel. A
         channel without any number becomes 0.
     """
-    with np.errstate(invalid="ignore"):
-        is_sound = not pixels.size or np.isfinite(pixels.sum(dtype=np.float64))
-    if is_sound:
+    with np.errstate(invalid="ignore", over="ignore"):
+        is_sound = np.isfinite(pixels.sum())  # four times faster than to look at each
+    if is_sound or not (broken := ~np.isfinite(pixels)).any():
         return pixels, 0
     from scipy import ndimage  # a tenth of a second to import, and hardly ever needed
 
-    broken = ~np.isfinite(pixels)
     mended = pixels.copy()
     for index in range(pixels.shape[2]):
         holes = broken[..., index]
