@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import OpenEXR
 import OpenImageIO as oiio  # noqa: N813
 import pytest
 
+import understudy
 from understudy.errors import BrokenFrameError, PlateError
 from understudy.geometry import Box
 from understudy.plates import (
@@ -273,6 +275,43 @@ def test_a_damaged_block_is_one_error_and_prints_nothing(tmp_path: Path, capsys:
     assert capsys.readouterr().out == ""
     sys.stdout.write("on\n")
     assert capsys.readouterr().out == "on\n"
+
+
+PRINTING = """
+import io, sys, threading
+from pathlib import Path
+from understudy.errors import BrokenFrameError
+from understudy.plates import read_frame
+
+def read(path):
+    for _ in range(40):
+        try:
+            read_frame(path)
+        except BrokenFrameError:
+            pass
+
+threads = [threading.Thread(target=read, args=(Path(name),)) for name in sys.argv[1:] * 2]
+screen = sys.stdout = io.StringIO()
+[thread.start() for thread in threads]
+count = 0
+while any(thread.is_alive() for thread in threads):
+    print("line")
+    count += 1
+[thread.join() for thread in threads]
+assert sys.stdout is screen and screen.getvalue() == "line\\n" * count and count > 100
+"""
+
+
+def test_a_thread_prints_on_while_others_read_damaged_files(tmp_path: Path) -> None:
+    """In a process of its own: a standard output that is freed under `print` ends the process."""
+    write_frame(tmp_path / "a.exr", Frame.of(gradient()), "zip")
+    data = bytearray((tmp_path / "a.exr").read_bytes())
+    data[-400:-300] = bytes(100)
+    (tmp_path / "b.exr").write_bytes(data)
+    command = [sys.executable, "-c", PRINTING, str(tmp_path / "a.exr"), str(tmp_path / "b.exr")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(understudy.__file__).parents[1])}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr[-500:]
 
 
 def test_a_file_cut_short_says_which_rows_are_missing(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ __all__ = ["decode_region", "encode"]
 _TILED, _LONG_NAMES = 0x200, 0x400
 _ROOTS = {("R", "G", "B"): "RGB", ("R", "G", "B", "A"): "RGBA"}
 _LARGEST_GAP = 16 << 10
-_LOCK = threading.Lock()
 
 Numbers = npt.NDArray[Any]
 """(N,) integers: bytes of a file, or one number for each chunk."""
@@ -257,7 +256,7 @@ def _decode(data: Numbers, path: Path, channels: tuple[Channel, ...]) -> dict[st
     names = {channel.name for channel in channels}
     is_root = len({channel.kind for channel in channels}) == 1 and names in (set("RGB"), set("RGBA"))
     try:
-        with _unprinted():
+        with _SCREEN.silenced():
             decoded = OpenEXR.File(_Stream(data), separate_channels=not is_root, num_threads=0)
         if not decoded.parts:
             raise _broken(path, "its pixels cannot be decoded")
@@ -359,11 +358,16 @@ def _broken(path: Path, reason: str) -> BrokenFrameError:
     return BrokenFrameError(f"{path} is broken: {reason}. Copy or render it again.", path=str(path))
 
 
-class _Unprinted:
-    """Standard output for as long as some thread decodes: what such a thread prints is dropped."""
+class _Screen:
+    """Standard output for as long as some thread decodes: what such a thread prints is dropped.
 
-    def __init__(self, real: Any) -> None:
-        self.real, self.silent = real, set[int]()
+    There is one for the life of the process. `print` holds no reference of its own to standard output while it writes:
+    one that was made for a decode and thrown away after it would be freed under another thread's `print`.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.silent = threading.Lock(), set[int]()
+        self.real: Any = None
 
     def write(self, text: str) -> int:
         """Passes on what other threads print."""
@@ -372,20 +376,22 @@ class _Unprinted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Drops what this thread prints: the decoder's complaints, which we raise, have no place in our JSON."""
+        thread = threading.get_ident()
+        with self.lock:
+            if sys.stdout is not self:
+                self.real = sys.stdout
+                sys.stdout = self
+            self.silent.add(thread)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.silent.discard(thread)
+                if not self.silent and sys.stdout is self:
+                    sys.stdout = self.real
 
-@contextmanager
-def _unprinted() -> Iterator[None]:
-    """The decoder prints its complaints on standard output, which belongs to our JSON; we raise them instead."""
-    thread = threading.get_ident()
-    with _LOCK:
-        if not isinstance(sys.stdout, _Unprinted):
-            sys.stdout = _Unprinted(sys.stdout)
-        screen: Any = sys.stdout
-        screen.silent.add(thread)
-    try:
-        yield
-    finally:
-        with _LOCK:
-            screen.silent.discard(thread)
-            if not screen.silent and sys.stdout is screen:
-                sys.stdout = screen.real
+
+_SCREEN = _Screen()

@@ -245,8 +245,8 @@ def _times_of(path: Path, size: int, changed: int) -> tuple[int, ...]:
 def _times_of_index(container: Any, stream: Any) -> list[int]:
     """The times in the index, where every frame is a keyframe and they are those of presentation; else nothing.
 
-    An index holds decoding times. Where no frame looks ahead they are the same, but for edits of the file: the first packet
-    tells.
+    An index holds decoding times. Where no frame looks ahead they are the same, but for edits of the file; the first
+    packet tells.
     """
     entries = stream.index_entries
     if len(entries) != (stream.frames or -1) or not all(entry.is_keyframe for entry in entries):
