@@ -9,6 +9,7 @@ value; writing goes to a file beside the final one, is checked, and is renamed, 
     attributes    what a picture says of itself; timecode
     layers        layers, parts and views
     reading       any format; exr, exr_layout, picture (DPX, TIFF, PNG, JPEG) and movie, video do the work
+    limits        what a file may claim
     repair        pixels that are no numbers
     writing       EXR
 """

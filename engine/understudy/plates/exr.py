@@ -10,14 +10,9 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import OpenEXR
@@ -37,8 +32,10 @@ from understudy.plates.exr_layout import (
     read_layout,
 )
 from understudy.plates.frame import Frame, Pixels
+from understudy.plates.half import as_float, as_half
+from understudy.plates.screen import SCREEN
 
-__all__ = ["decode_region", "encode"]
+__all__ = ["decode_region", "encode", "ordered_names"]
 
 _TILED, _LONG_NAMES = 0x200, 0x400
 _ROOTS = {("R", "G", "B"): "RGB", ("R", "G", "B", "A"): "RGBA"}
@@ -256,7 +253,7 @@ def _decode(data: Numbers, path: Path, channels: tuple[Channel, ...]) -> dict[st
     names = {channel.name for channel in channels}
     is_root = len({channel.kind for channel in channels}) == 1 and names in (set("RGB"), set("RGBA"))
     try:
-        with _SCREEN.silenced():
+        with SCREEN.silenced():
             decoded = OpenEXR.File(_Stream(data), separate_channels=not is_root, num_threads=0)
         if not decoded.parts:
             raise _broken(path, "its pixels cannot be decoded")
@@ -288,25 +285,6 @@ def ordered_names(channels: tuple[Channel, ...]) -> tuple[str, ...]:
         return bool(layer), layer, rank.get(last, 4), last
 
     return tuple(sorted((channel.name for channel in channels), key=key))
-
-
-def as_float(values: npt.NDArray[Any]) -> Pixels:
-    """float32 of half, float or unsigned integers: exact but for integers beyond 24 bits.
-
-    OpenCV converts half floats four times faster than NumPy.
-    """
-    if values.dtype != np.float16:
-        return np.ascontiguousarray(values, np.float32)
-    packed = np.ascontiguousarray(values)
-    flat = packed.view(np.int16).reshape(packed.shape[0], -1)
-    return np.asarray(cv2.convertFp16(flat), np.float32).reshape(packed.shape)
-
-
-def as_half(values: Pixels) -> npt.NDArray[np.float16]:
-    """float16, rounded to the nearest even, of float32 (H, W) or (H, W, C)."""
-    packed = np.ascontiguousarray(values, np.float32)
-    flat = packed.reshape(packed.shape[0], -1)
-    return np.asarray(cv2.convertFp16(flat)).view(np.float16).reshape(packed.shape)
 
 
 def _planes_of(frame: Frame) -> dict[str, npt.NDArray[Any]]:
@@ -356,42 +334,3 @@ def _header_bytes(attributes: dict[str, RawAttribute]) -> bytes:
 
 def _broken(path: Path, reason: str) -> BrokenFrameError:
     return BrokenFrameError(f"{path} is broken: {reason}. Copy or render it again.", path=str(path))
-
-
-class _Screen:
-    """Standard output for as long as some thread decodes: what such a thread prints is dropped.
-
-    There is one for the life of the process. `print` holds no reference of its own to standard output while it writes:
-    one that was made for a decode and thrown away after it would be freed under another thread's `print`.
-    """
-
-    def __init__(self) -> None:
-        self.lock, self.silent = threading.Lock(), set[int]()
-        self.real: Any = None
-
-    def write(self, text: str) -> int:
-        """Passes on what other threads print."""
-        return len(text) if threading.get_ident() in self.silent else int(self.real.write(text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
-
-    @contextmanager
-    def silenced(self) -> Iterator[None]:
-        """Drops what this thread prints: the decoder's complaints, which we raise, have no place in our JSON."""
-        thread = threading.get_ident()
-        with self.lock:
-            if sys.stdout is not self:
-                self.real = sys.stdout
-                sys.stdout = self
-            self.silent.add(thread)
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.silent.discard(thread)
-                if not self.silent and sys.stdout is self:
-                    sys.stdout = self.real
-
-
-_SCREEN = _Screen()
