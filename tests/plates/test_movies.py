@@ -16,6 +16,7 @@ from understudy.errors import BrokenFrameError, MissingFrameError, PlateError
 from understudy.geometry import Box
 from understudy.plates import find_sequence, read_frame, read_header, stored_as, timecode_text
 from understudy.plates.timecode import packed_timecode, timecode_after
+from understudy.plates.video import picture_of
 
 FRAMES = 14
 Tags = tuple[int, int, int, int]
@@ -150,11 +151,23 @@ def test_what_a_movie_does_not_say_is_guessed_and_told(movie: Callable[..., Path
     assert metadata["video:transfer"] == "unknown"
 
 
-def test_a_region_of_a_movie_is_that_part(movie: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("pixels", ["yuv422p10le", "yuv420p", "yuv444p16le", "yuv411p", "gray12le", "nv12", "bgra"])
+def test_a_region_of_a_movie_is_that_part(pixels: str) -> None:
+    noise = np.random.default_rng(2).integers(0, 65536, (60, 94, 3)).astype(np.uint16)
+    frame = av.VideoFrame.from_ndarray(noise, "rgb48le").reformat(format=pixels)
+    whole = picture_of(frame, Box(0, 0, 94, 60)).pixels
+    assert whole.shape == (60, 94, 4 if pixels == "bgra" else 3)
+    for part in (Box(50, 40, 94, 60), Box(0, 0, 9, 5), Box(17, 21, 30, 34), Box(93, 59, 94, 60)):
+        np.testing.assert_array_equal(picture_of(frame, part).pixels, whole[part.slices(Box(0, 0, 94, 60))])
+
+
+def test_what_a_region_of_a_movie_has_is_read(movie: Callable[..., Path]) -> None:
     path = movie("prores.mov", "prores_ks", "yuv422p10le")
     part = read_frame(path, region=Box(50, 40, 400, 400), number=2)
     assert (part.data_window, part.whole_window) == (Box(50, 40, 96, 64), Box(0, 0, 96, 64))
     np.testing.assert_array_equal(part.pixels, read_frame(path, number=2).pixels[40:, 50:])
+    beside = read_frame(path, region=Box(500, 0, 510, 10))
+    assert beside.data_window.is_empty and beside.pixels.size == 0
 
 
 def test_a_movie_cut_short_is_told_by_frame(movie: Callable[..., Path]) -> None:

@@ -58,3 +58,9 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, frame: Frame, monkeypatch) 
     with pytest.raises(WriteError, match=r"a\.exr cannot be written"):
         write_frame(tmp_path / "a.exr", frame)
     assert not (tmp_path / "a.exr").exists()
+
+
+def test_what_cannot_be_encoded_is_one_sentence_and_leaves_nothing(tmp_path: Path, frame: Frame) -> None:
+    with pytest.raises(WriteError, match=r"a\.exr cannot be encoded"):
+        write_frame(tmp_path / "a.exr", replace(frame, channels=("R", "G", "B", "A", "")))
+    assert list(tmp_path.iterdir()) == []

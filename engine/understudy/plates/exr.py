@@ -58,8 +58,8 @@ def decode_region(file: BinaryIO, path: Path, layout: Layout, part: Part, region
         region: What to read; everything when None.
 
     Returns:
-        (H, W, C) float32, rows top down, channels in the file's order, values as they stand in the file, and where they
-        lie: the region's pixels that the part has. Integers beyond 16 777 216 are rounded.
+        (H, W, C) float32, rows top down, channels as `ordered_names` has them, values as they stand in the file; and
+        where they lie: the region's pixels that the part has. Integers beyond 16 777 216 are rounded.
 
     Raises:
         BrokenFrameError: The file is cut short, or its pixels cannot be decoded.
@@ -265,7 +265,7 @@ def _decode(data: Numbers, path: Path, channels: tuple[Channel, ...]) -> dict[st
 def _interleaved(
     planes: dict[str, npt.NDArray[Any]], channels: tuple[Channel, ...], part: tuple[slice, slice]
 ) -> Pixels:
-    """(H, W, C) float32 of the decoded planes, channels in the file's order but RGB and A first in theirs."""
+    """(H, W, C) float32 of the decoded planes, channels as `ordered_names` has them."""
     names = ordered_names(channels)
     if len(planes) == 1 and len(names) > 1:
         return as_float(next(iter(planes.values()))[part])

@@ -63,7 +63,7 @@ def read_picture_of_movie(path: Path, number: int, region: Box | None, with_pixe
     Args:
         path: The movie.
         number: Of the frame, from 1.
-        region: What to return; everything when None. The whole frame is decoded either way.
+        region: What to turn into RGB; everything when None. The whole frame is decoded either way.
         with_pixels: False for windows and metadata alone; one frame is decoded for them.
 
     Raises:
@@ -74,7 +74,10 @@ def read_picture_of_movie(path: Path, number: int, region: Box | None, with_pixe
     movie = _opened(path)
     try:
         decoded = movie.decoded(number)
-        picture = picture_of(decoded)
+        whole = Box(0, 0, decoded.width, decoded.height)
+        window = whole if region is None else whole.intersect(region)
+        window = Box(window.left, window.top, window.left + window.width, window.top + window.height)
+        picture = picture_of(decoded, window if with_pixels and not window.is_empty else Box(0, 0, 1, 1))
     except UnknownPixels as error:
         name = movie.stream.codec_context.pix_fmt
         raise PlateError(
@@ -84,14 +87,14 @@ def read_picture_of_movie(path: Path, number: int, region: Box | None, with_pixe
         ) from error
     except MemoryError as error:
         raise _broken(path, f"there is not enough memory for frame {number}") from error
-    whole = Box(0, 0, picture.pixels.shape[1], picture.pixels.shape[0])
-    window = whole if region is None else whole.intersect(region)
-    window = Box(window.left, window.top, window.left + window.width, window.top + window.height)
-    pixels = picture.pixels[window.slices(whole)] if with_pixels else np.zeros((0, whole.width, 3), np.float32)
+    shape = (0, whole.width) if not with_pixels else (window.height, window.width)
+    pixels = (
+        picture.pixels if picture.pixels.shape[:2] == shape else np.zeros((*shape, picture.pixels.shape[2]), np.float32)
+    )
     channels = ("R", "G", "B", "A")[: picture.pixels.shape[2]]
     guessed = {"video:guessed": ", ".join(picture.guessed)} if picture.guessed else {}
     return Frame(
-        pixels=np.ascontiguousarray(pixels),
+        pixels=pixels,
         channels=channels,
         data_window=window if with_pixels else whole,
         display_window=whole,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from understudy.geometry import Box
 from understudy.plates.frame import Pixels
 
 __all__ = ["MATRICES", "PRIMARIES", "RANGES", "TRANSFERS", "DecodedPicture", "UnknownPixels", "picture_of"]
@@ -55,6 +56,10 @@ _PLANAR = {
 """Where samples are packed, the planar form with the same samples."""
 
 
+_REACH = 8
+"""Pixels beyond a window that are converted too: a multiple of every chroma step, and more than any sample reaches."""
+
+
 class UnknownPixels(ValueError):  # noqa: N818  # not the user's error: the caller turns it into one
     """Pixels of a kind that cannot be turned into RGB exactly."""
 
@@ -78,8 +83,12 @@ class DecodedPicture:
     guessed: tuple[str, ...]
 
 
-def picture_of(frame: Any) -> DecodedPicture:
-    """The float picture of a frame of PyAV's.
+def picture_of(frame: Any, window: Box) -> DecodedPicture:
+    """The float picture of a frame of PyAV's, or a part of it.
+
+    Args:
+        frame: The frame.
+        window: Which pixels; none outside the frame. They are the same whatever is asked for beside them.
 
     Raises:
         UnknownPixels: Its pixels are of a kind that cannot be turned into RGB exactly.
@@ -91,7 +100,13 @@ def picture_of(frame: Any) -> DecodedPicture:
     is_grey = not is_rgb and len(components) - sum(component.is_alpha for component in components) == 1
     matrix, is_matrix_guessed = _matrix_of(frame, is_rgb)
     span, is_range_guessed = _range_of(frame, is_rgb or is_grey)
-    planes = [_plane(planar, component) for component in components]
+    outer = Box(
+        max(0, window.left - _REACH) // _REACH * _REACH,
+        max(0, window.top - _REACH) // _REACH * _REACH,
+        min(frame.width, window.right + _REACH),
+        min(frame.height, window.bottom + _REACH),
+    )
+    planes = [_plane(planar, component, outer) for component in components]
     colours = [plane for plane, component in zip(planes, components, strict=True) if not component.is_alpha]
     if is_rgb:
         mixed = [_luma(plane, bits, span) for plane in colours]
@@ -102,7 +117,9 @@ def picture_of(frame: Any) -> DecodedPicture:
     alpha = [plane for plane, component in zip(planes, components, strict=True) if component.is_alpha]
     mixed += [_luma(plane, bits, "pc") for plane in alpha]
     guessed = (("matrix",) if is_matrix_guessed else ()) + (("range",) if is_range_guessed else ())
-    return DecodedPicture(np.ascontiguousarray(np.stack(mixed, axis=2), np.float32), bits, matrix, span, guessed)
+    rows, columns = window.slices(outer)
+    pixels = np.stack([plane[rows, columns] for plane in mixed], axis=2)
+    return DecodedPicture(np.ascontiguousarray(pixels, np.float32), bits, matrix, span, guessed)
 
 
 def _as_planar(frame: Any) -> Any:
@@ -145,14 +162,17 @@ def _range_of(frame: Any, is_full_by_nature: bool) -> tuple[str, bool]:
     return (said, False) if said else ("pc" if is_full_by_nature else "tv", not frame.format.is_rgb)
 
 
-def _plane(frame: Any, component: Any) -> npt.NDArray[Any]:
-    """(H, W) of one component, as its samples stand in the plane."""
+def _plane(frame: Any, component: Any, window: Box) -> npt.NDArray[Any]:
+    """(H, W) of one component in this window of the frame, as its samples stand in the plane."""
     plane = frame.planes[component.plane]
     is_float = "f32" in frame.format.name or "f16" in frame.format.name
     kinds = {True: np.dtype("<f4" if "f32" in frame.format.name else "<f2"), False: None}
     kind = kinds[is_float] or np.dtype("u1" if component.bits <= 8 else "<u2")
     rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
-    return rows[:, : plane.width]
+    high, wide = (round(whole / part) for whole, part in ((frame.height, plane.height), (frame.width, plane.width)))
+    return rows[:, : plane.width][
+        window.top // high : -(-window.bottom // high), window.left // wide : -(-window.right // wide)
+    ]
 
 
 def _luma(plane: npt.NDArray[Any], bits: int, span: str) -> Pixels:
@@ -190,12 +210,12 @@ def _widened(plane: Pixels, height: int, width: int) -> Pixels:
 
     That is where MPEG-2, H.264, HEVC and ProRes have them when nothing else is said.
     """
-    while plane.shape[1] * 2 <= width + 1 and plane.shape[1] < width:
+    while plane.shape[1] < width:
         following = np.concatenate([plane[:, 1:], plane[:, -1:]], axis=1)
         wide = np.empty((plane.shape[0], plane.shape[1] * 2), np.float32)
         wide[:, 0::2], wide[:, 1::2] = plane, (plane + following) * np.float32(0.5)
         plane = wide
-    while plane.shape[0] * 2 <= height + 1 and plane.shape[0] < height:
+    while plane.shape[0] < height:
         above = np.concatenate([plane[:1], plane[:-1]])
         below = np.concatenate([plane[1:], plane[-1:]])
         high = np.empty((plane.shape[0] * 2, plane.shape[1]), np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.durable import replacing
-from understudy.errors import BrokenFrameError, SettingsError
+from understudy.errors import BrokenFrameError, SettingsError, WriteError
 from understudy.geometry import Box
 from understudy.plates.exr import decode_region, encode
 from understudy.plates.exr_layout import read_layout
@@ -41,7 +41,10 @@ def write_frame(path: Path, frame: Frame, compression: str = "zips") -> None:
     """
     if compression not in COMPRESSIONS:
         raise SettingsError(f"EXR compression '{compression}' is not one of {', '.join(COMPRESSIONS)}.")
-    header, chunks = encode(replace(frame, pixels=_within_half(frame)), compression)
+    try:
+        header, chunks = encode(replace(frame, pixels=_within_half(frame)), compression)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise WriteError(f"{path} cannot be encoded: {error or 'not enough memory'}.", path=str(path)) from error
     with replacing(path) as beside:
         with beside.open("wb", buffering=0) as file:
             for data in (memoryview(header), chunks):
