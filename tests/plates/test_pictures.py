@@ -109,9 +109,8 @@ def test_of_a_colour_profile_its_size_and_description_are_kept(tmp_path: Path, e
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / f"a.{ending}", icc_profile=profile)
     metadata = read_header(tmp_path / f"a.{ending}").metadata
-    assert metadata["ICCProfile:bytes"] == len(profile)
+    assert metadata["ICCProfile"] == f"{len(profile)} bytes"
     assert "sRGB" in metadata["ICCProfile:profile_description"]
-    assert "ICCProfile" not in metadata
 
 
 def test_a_png_tells_its_hdr_tag_and_its_gamma(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def _metadata_of(spec: Any) -> dict[str, Any]:
     for attribute in spec.extra_attribs:
         name, kind = str(attribute.name), str(attribute.type)
         if name == "ICCProfile":
-            metadata["ICCProfile:bytes"] = int(attribute.type.size())
+            metadata["ICCProfile"] = f"{int(attribute.type.size())} bytes"
             continue
         try:
             value = attribute.value
