@@ -46,10 +46,16 @@ def new(
 def shot_add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What the shot is called.")],
-    plate: Annotated[str, typer.Option(metavar="PATTERN", help="plate.####.exr, plate.%04d.exr, or one picture.")],
+    plate: Annotated[
+        str, typer.Option(metavar="PATTERN", help="plate.####.exr, plate.%04d.exr, a picture, or a movie.")
+    ],
     frames: Annotated[str | None, typer.Option(metavar="RANGE", help="Such as 1001-1100; all when left out.")] = None,
     colorspace: Annotated[str | None, typer.Option(help="Space, role or alias of the project's OCIO config.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer to take RGB from.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer, part or view to take RGB from.")] = None,
+    missing: Annotated[
+        Literal["error", "hold", "skip"],
+        typer.Option(help="Frames not on disk: stop, hold the nearest earlier one, or leave them out."),
+    ] = "error",
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a shot, or change it."""
@@ -58,8 +64,7 @@ def shot_add(
     folder = ProjectFolder.open(context.obj)
     absolute = Path(plate).expanduser().absolute()
     found = find_sequence(absolute)
-    chosen = parse_frames(frames) if frames else found.numbers
-    found.check_frames(chosen)
+    chosen = parse_frames(frames) if frames else found.span if missing == "hold" else found.numbers
     if colorspace is not None:
         config_of(folder).space(colorspace)
     values: dict[str, Any] = {
@@ -67,6 +72,7 @@ def shot_add(
         "frames": format_frames(chosen),
         "colorspace": colorspace,
         "layer": layer,
+        "missing": missing,
     }
     if name in folder.project.shots:  # what was set by hand in understudy.yaml stays
         entry = folder.project.shots[name]
@@ -76,7 +82,7 @@ def shot_add(
     if not dry_run:
         folder.save(changed)
     verb = "would add" if dry_run else "added"
-    say(f"{verb} shot {name}: {len(chosen)} frames, {opened.space.name} ({opened.space.reason})")
+    say(f"{verb} shot {name}: {len(opened.frames)} frames, {opened.space.name} ({opened.space.reason})")
 
 
 @identity.command("add")
