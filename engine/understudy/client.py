@@ -229,6 +229,7 @@ class Engine:
         frames: str | None = None,
         colorspace: str | None = None,
         layer: str | None = None,
+        missing: str | None = None,
         make_project: bool = False,
         ocio: str | None = None,
     ) -> Job:
@@ -237,10 +238,11 @@ class Engine:
         Args:
             project: The project folder.
             name: What the shot is called.
-            plate: Path pattern with #### or %04d, or one picture.
+            plate: Path pattern with #### or %04d, one picture, or a movie.
             frames: Such as "1001-1100"; everything on disk when None.
             colorspace: A name of the project's OCIO config; decided from the file when None.
-            layer: Layer of the EXR to take RGB from; the root when None.
+            layer: Layer, part or view to take RGB from; the root when None.
+            missing: What frames that are not on disk do: "error", as when None; "hold" the nearest earlier one; "skip".
             make_project: Make the project when there is none in its folder.
             ocio: OCIO config of a project that is made: a built-in config's name, or an absolute path.
         """
@@ -250,6 +252,7 @@ class Engine:
             "frames": frames,
             "colorspace": colorspace,
             "layer": layer,
+            "missing": missing,
             "make_project": make_project,
             "ocio": ocio,
         }

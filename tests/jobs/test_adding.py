@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -73,6 +74,15 @@ def test_a_planned_project_is_made_with_its_first_shot(tmp_path: Path, plates: P
     add_shot(planned, "sh010", plates)
     add_shot(planned, "sh020", plates)
     assert set(ProjectFolder.open(planned.path).project.shots) == {"sh010", "sh020"}
+
+
+@pytest.mark.parametrize("missing,frames,left_out", [("hold", "1001-1004", ""), ("skip", "1001-1002,1004", "1003")])
+def test_a_hole_is_held_or_left_out(
+    folder: ProjectFolder, plates: Path, missing: Literal["hold", "skip"], frames: str, left_out: str
+) -> None:
+    facts = add_shot(folder, "sh010", plates, frames="1001-1004", missing=missing).to_json()
+    assert (facts["frames"], facts["missing"], facts["left_out"]) == (frames, missing, left_out)
+    assert ProjectFolder.open(folder.path).shot("sh010").missing == missing
 
 
 def test_results_of_a_log_plate_will_be_in_the_working_space(folder: ProjectFolder, plates: Path) -> None:

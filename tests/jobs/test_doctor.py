@@ -29,8 +29,8 @@ def found(checks: tuple[Check, ...] | list[Check]) -> dict[str, Check]:
 def test_this_machine_is_well_enough(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
-    assert {"understudy", "python", "torch", "OCIO config", "OpenImageIO", "face finder", "engine"} <= set(checks)
-    assert {"runtime folder", "free space", "plug-in for Nuke", "plug-in for Resolve"} <= set(checks)
+    assert {"understudy", "python", "torch", "OCIO config", "OpenImageIO", "OpenEXR", "PyAV", "engine"} <= set(checks)
+    assert {"face finder", "runtime folder", "free space", "plug-in for Nuke", "plug-in for Resolve"} <= set(checks)
     assert set(checks["python"]) == {"name", "found", "state", "cure"}
     assert checks["engine"]["state"] == "note"
     assert "understudy serve" in checks["engine"]["found"]

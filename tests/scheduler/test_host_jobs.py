@@ -79,5 +79,5 @@ def test_a_project_is_changed_while_a_training_runs(scheduler: Scheduler, projec
 def test_a_resumed_shot_job_asks_the_same_again(portrait_project: ProjectFolder) -> None:
     request = {"project": str(portrait_project.path), "name": "sh020", "plate": "/plates/b.####.exr"}
     kept = check_request("shot", request).request
-    assert kept == {**request, "make_project": False}
+    assert kept == {**request, "missing": "error", "make_project": False}
     assert check_request("shot", kept).request == kept

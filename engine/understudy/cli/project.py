@@ -43,15 +43,30 @@ def new(
 def shot_add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What the shot is called.")],
-    plate: Annotated[str, typer.Option(metavar="PATTERN", help="plate.####.exr, plate.%04d.exr, or one picture.")],
+    plate: Annotated[
+        str, typer.Option(metavar="PATTERN", help="plate.####.exr, plate.%04d.exr, a picture, or a movie.")
+    ],
     frames: Annotated[str | None, typer.Option(metavar="RANGE", help="Such as 1001-1100; all when left out.")] = None,
     colorspace: Annotated[str | None, typer.Option(help="Space, role or alias of the project's OCIO config.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer to take RGB from.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer, part or view to take RGB from.")] = None,
+    missing: Annotated[
+        Literal["error", "hold", "skip"],
+        typer.Option(help="Frames not on disk: stop, hold the nearest earlier one, or leave them out."),
+    ] = "error",
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a shot, or change it."""
     folder = ProjectFolder.open(context.obj)
-    added = add_shot(folder, name, Path(plate), frames=frames, colorspace=colorspace, layer=layer, dry_run=dry_run).shot
+    added = add_shot(
+        folder,
+        name,
+        Path(plate),
+        frames=frames,
+        colorspace=colorspace,
+        layer=layer,
+        missing=missing,
+        dry_run=dry_run,
+    ).shot
     verb = "would add" if dry_run else "added"
     say(f"{verb} shot {name}: {len(added.frames)} frames, {added.space.name} ({added.space.reason})")
 

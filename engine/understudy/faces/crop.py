@@ -11,10 +11,12 @@ from understudy.color import ColorConfig
 from understudy.faces.face import Alignment
 from understudy.faces.matte import Mattes, draw_mattes
 from understudy.geometry import Box, Transform, compose, crop_from_aligned, crop_side, inverse
-from understudy.plates import Frame
+from understudy.plates import Frame, repaired
 from understudy.resample import resample, source_region
 
-__all__ = ["FaceCrop", "SwappedFace", "crop_face"]
+__all__ = ["FaceCrop", "SwappedFace", "crop_face", "crop_region"]
+
+_EVERYWHERE = Box(-(1 << 24), -(1 << 24), 1 << 24, 1 << 24)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class FaceCrop:
         alignment: Of the face in its plate.
         size: Side of the model's square, in pixels of the crop.
         margin: What the crop shows beyond it on each side, as a share of `size`.
+        mended: Pixels of the plate that were no numbers and were replaced by their neighbours.
     """
 
     pixels: npt.NDArray[np.float32]
@@ -34,6 +37,7 @@ class FaceCrop:
     alignment: Alignment
     size: int
     margin: float
+    mended: int = 0
 
     @property
     def crop_from_plate(self) -> Transform:
@@ -75,7 +79,7 @@ def crop_face(
 ) -> FaceCrop:
     """A face, sampled once from the plate.
 
-    Beyond the plate's pixels its border is repeated.
+    Beyond the plate's pixels its border is repeated. Of pixels that are no numbers the nearest that is one is taken.
 
     Args:
         frame: The plate.
@@ -93,7 +97,14 @@ def crop_face(
     region = source_region(plate_from_crop, target, frame.data_window)
     if region.is_empty:
         return FaceCrop(np.zeros((side, side, 3), np.float32), mattes, alignment, size, margin)
-    seen = np.ascontiguousarray(frame.rgb(layer)[region.slices(frame.data_window)])
+    seen, mended = repaired(np.ascontiguousarray(frame.rgb(layer)[region.slices(frame.data_window)]))
     light = color.ap1_from_working(color.to_working(seen, space))
     pixels = resample(light, region, plate_from_crop, target)
-    return FaceCrop(pixels, mattes, alignment, size, margin)
+    return FaceCrop(pixels, mattes, alignment, size, margin, mended)
+
+
+def crop_region(alignment: Alignment, size: int, margin: float = 0.0) -> Box:
+    """The plate's pixels that `crop_face` looks at, if the plate has them: all of the frame that needs to be read."""
+    plate_from_crop = inverse(compose(crop_from_aligned(size, margin), alignment.aligned_from_plate))
+    side = crop_side(size, margin)
+    return source_region(plate_from_crop, Box(0, 0, side, side), _EVERYWHERE)

@@ -102,7 +102,7 @@ class FaceFinder:
         for tiles in _searches(width, height):
             finds = [find for tile in tiles for find in self._finds_in(view, tile)]
             for find in _without_doubles(finds):
-                face = self._face_of(find, plate_from_view, pixels, window, frame)
+                face = self._face_of(find, plate_from_view, pixels, window, frame, pixel_aspect)
                 if face is not None and all(_overlap(face.box, other.box) < _LEAST_OVERLAP for other in faces):
                     faces.append(face)
             if faces:
@@ -114,7 +114,9 @@ class FaceFinder:
         detections = self._detector.process(shown).detections or ()
         return [_find_of(detection, tile) for detection in detections]
 
-    def _face_of(self, find: _Find, plate_from_view: Transform, pixels: Pixels, window: Box, frame: int) -> Face | None:
+    def _face_of(
+        self, find: _Find, plate_from_view: Transform, pixels: Pixels, window: Box, frame: int, pixel_aspect: float
+    ) -> Face | None:
         """The face at a find: a first feed finds where it lies exactly, the others are averaged."""
         firsts = (
             self._mesh_points(compose(plate_from_view, _view_from_mesh(find, 0, 0, scale)), pixels, window)
@@ -132,8 +134,8 @@ class FaceFinder:
         if len(answers) * 2 < len(_FEEDS):
             return None
         landmarks = np.mean([points for points, _ in answers], axis=0)
-        depths = np.mean([depths for _, depths in answers], axis=0).astype(np.float32)
-        return Face(frame, landmarks, depths, find.score)
+        depths = np.mean([depths for _, depths in answers], axis=0) * math.sqrt(pixel_aspect)
+        return Face(frame, landmarks, depths.astype(np.float32), find.score)
 
     def _mesh_points(
         self, plate_from_mesh: Transform, pixels: Pixels, window: Box

@@ -18,6 +18,8 @@ from understudy.settings.project import Project, ProjectFolder, create_project
 
 __all__ = ["AddedIdentity", "AddedShot", "add_identity", "add_shot", "planned_project"]
 
+Missing = Literal["error", "hold", "skip"]
+
 
 @dataclass(frozen=True)
 class AddedShot:
@@ -28,12 +30,14 @@ class AddedShot:
         pattern: The plate's path pattern, absolute.
         display_window: Of the first frame: the agreed picture area.
         data_window: Of the first frame: where pixels are.
+        missing: What frames that are not on disk do.
     """
 
     shot: OpenedShot
     pattern: Path
     display_window: Box
     data_window: Box
+    missing: Missing
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; windows are left, top, right, bottom in pixels, y down, right and bottom excluded."""
@@ -45,7 +49,9 @@ class AddedShot:
             "count": len(shot.frames),
             "first": shot.frames[0],
             "last": shot.frames[-1],
-            "layer": shot.layer or "",
+            "layer": shot.selected or "",
+            "missing": self.missing,
+            "left_out": format_frames(tuple(sorted(shot.left_out))) if shot.left_out else "",
             "ocio": shot.color.name,
             "working": shot.color.working,
             "colorspace": shot.space.name,
@@ -111,6 +117,7 @@ def add_shot(
     frames: str | None = None,
     colorspace: str | None = None,
     layer: str | None = None,
+    missing: Missing = "error",
     dry_run: bool = False,
 ) -> AddedShot:
     """Adds a shot to a project, or changes one; what was set by hand in `understudy.yaml` stays.
@@ -118,10 +125,12 @@ def add_shot(
     Args:
         folder: The project; one of `planned_project` is made with its first shot.
         name: What the shot is called.
-        plate: Path pattern with #### or %04d, or one picture.
+        plate: Path pattern with #### or %04d, one picture, or a movie.
         frames: Such as 1001-1100; everything on disk when None.
         colorspace: Space, role or alias of the project's OCIO config; decided from the file when None.
-        layer: Layer of the EXR to take RGB from; the root when None.
+        layer: Layer, part or view to take RGB from; the root when None.
+        missing: What frames that are not on disk do: "error" stops, "hold" shows the nearest earlier one, "skip" leaves
+            them out.
         dry_run: Check everything and write nothing.
 
     Raises:
@@ -129,8 +138,7 @@ def add_shot(
     """
     absolute = plate.expanduser().absolute()
     found = find_sequence(absolute)
-    chosen = parse_frames(frames) if frames else found.numbers
-    found.check_frames(chosen)
+    chosen = parse_frames(frames) if frames else found.span if missing == "hold" else found.numbers
     if colorspace is not None:
         config_of(folder).space(colorspace)
     values = {
@@ -138,16 +146,17 @@ def add_shot(
         "frames": format_frames(chosen),
         "colorspace": colorspace,
         "layer": layer,
+        "missing": missing,
     }
     with_it = ProjectFolder(folder.path, _with_shot(folder, name, values))
     shot = open_shot(with_it, name)
-    header = read_header(shot.plate.path(shot.frames[0]))
+    header = read_header(shot.plate.path(shot.frames[0]), shot.selected, shot.plate.source(shot.frames[0]))
     if not dry_run:
         if not ProjectFolder.is_at(folder.path):
             with contextlib.suppress(ProjectError):  # somebody else was quicker
                 create_project(folder.path, folder.project.ocio)
         folder.changed(lambda now: _with_shot(now, name, values))
-    return AddedShot(shot, with_it.plate_pattern(name), header.display_window, header.data_window)
+    return AddedShot(shot, with_it.plate_pattern(name), header.display_window, header.data_window, missing)
 
 
 def add_identity(

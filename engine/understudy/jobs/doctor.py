@@ -141,11 +141,17 @@ def _plates() -> Iterator[Check]:
     except (ImportError, AttributeError) as error:
         yield Check("OpenImageIO", f"cannot be loaded: {error}", "fault", "pip install --force-reinstall OpenImageIO")
         return
-    missing = [name for name in ("openexr", "dpx", "tiff", "png", "jpeg") if name not in formats]
+    missing = [name for name in ("dpx", "tiff", "png", "jpeg") if name not in formats]
     if missing:
         yield Check("OpenImageIO", f"does not read {', '.join(missing)}", "fault", "pip install OpenImageIO")
     else:
-        yield Check("OpenImageIO", f"{module.VERSION_STRING} reads EXR, DPX, TIFF, PNG, JPEG", "ok")
+        yield Check("OpenImageIO", f"{module.VERSION_STRING} reads DPX, TIFF, PNG, JPEG", "ok")
+    for name, package, reads in (("OpenEXR", "OpenEXR", "EXR"), ("PyAV", "av", "movies")):
+        try:
+            found = str(importlib.import_module(package).__version__)
+            yield Check(name, f"{found} reads {reads}", "ok")
+        except (ImportError, AttributeError) as error:
+            yield Check(name, f"cannot be loaded: {error}", "fault", f"pip install --force-reinstall {package}")
 
 
 def _system_libraries() -> Iterator[Check]:

@@ -12,13 +12,13 @@ from understudy.color import pinned_name
 from understudy.durable import sweep
 from understudy.errors import NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
-from understudy.faces.crop import crop_face
+from understudy.faces.crop import crop_face, crop_region
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.faces.track import aligned_track, largest_track
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
-from understudy.plates import format_frames
+from understudy.plates import format_frames, repaired
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import json_hash
 from understudy.settings.preset import Preset
@@ -130,7 +130,8 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
     done = len(frames) - len(missing)
     with FaceFinder() as finder:
         for number, frame in shot.read_all(missing):
-            working = shot.color.to_working(frame.rgb(shot.layer), shot.space.name)
+            seen, _ = repaired(frame.rgb(shot.layer))
+            working = shot.color.to_working(seen, shot.space.name)
             pixels = shot.color.ap1_from_working(working)
             faces = finder.find(pixels, frame.data_window, number, frame.pixel_aspect)
             append_found_frame(path, FoundFrame(number, faces, stamps[number]))
@@ -215,10 +216,22 @@ def _write_crops(
     by_frame = {item.frame: item for item in wanted}
     missing = [number for number in by_frame if not faceset.holds(shot.name, number, stamps[number])]
     done, cropped = len(wanted) - len(missing), 0
-    for number, frame in shot.read_all(missing):
+    mended: dict[int, int] = {}
+    for number, frame in shot.read_all(
+        missing, lambda number: crop_region(by_frame[number], faceset.size, faceset.margin)
+    ):
         crop = crop_face(frame, shot.space.name, shot.color, by_frame[number], faceset.size, faceset.margin, shot.layer)
+        mended.update({number: crop.mended} if crop.mended else {})
         faceset.write_crop(shot.name, crop, stamps[number], shot.color)
         done, cropped = done + 1, cropped + 1
         if not on_progress(Progress("cropping faces", done, len(wanted), f"frame {number}")) and done < len(wanted):
-            return cropped, False
-    return cropped, True
+            break
+    if mended:
+        _LOGGER.warning(
+            "Shot %s: %d pixels around the face are no numbers (NaN or infinite), in frame %s; in the crops their "
+            "neighbours stand for them.",
+            shot.name,
+            sum(mended.values()),
+            format_frames(tuple(mended)),
+        )
+    return cropped, cropped == len(missing)

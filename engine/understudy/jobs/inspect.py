@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,16 @@ from understudy.errors import FacesetError, ModelFileError, UnderstudyError
 from understudy.faces.faceset import Faceset
 from understudy.jobs.overview import describe_project
 from understudy.jobs.shot import config_of
-from understudy.jobs.swap import read_manifest
-from understudy.model.snapshot import read_snapshot
-from understudy.model.tensor_file import read_record
-from understudy.plates import find_sequence, format_frames, read_frame, read_header
+from understudy.plates import (
+    Frame,
+    Pixels,
+    find_sequence,
+    format_frames,
+    read_frame,
+    repaired,
+    stored_as,
+    timecode_text,
+)
 from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import ProjectFolder
 from understudy.sheet import Picture, fitted, labelled_sheet, write_png
@@ -25,6 +32,8 @@ __all__ = ["describe", "describe_faceset", "write_faceset_sheet"]
 
 _SHEET_COLUMNS = 12
 _SHEET_WIDTH = 128
+_MOST_LOOKED_AT = 2_000_000
+_MOST_FRAMES = 1_000_000
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -44,6 +53,8 @@ def describe(path: str) -> dict[str, Any]:
         if Faceset.exists(place):
             return {"kind": "faceset", **describe_faceset(place)}
         if (place / "manifest.jsonl").is_file():
+            from understudy.jobs.swap import read_manifest  # loads torch: two seconds that a plate need not wait
+
             known = read_manifest(place / "manifest.jsonl")
             files = sum(len(line["files"]) for line in known.values())
             return {"kind": "swap", "frames": format_frames(tuple(known)), "files": files}
@@ -120,32 +131,79 @@ def write_faceset_sheet(folder: ProjectFolder, identity: str, shot: str | None =
 
 def _describe_plate(path: str) -> dict[str, Any]:
     plate = find_sequence(path)
-    first = plate.path(plate.numbers[0])
-    header = read_header(first)
-    frame = read_frame(first)
+    number = plate.numbers[0]
+    first = plate.path(number)
+    stored = stored_as(first, number)
+    frame = read_frame(first, number=number)
     color = ColorConfig.load(None)
-    guess = color.decide_plate_space(None, header.metadata, header.is_integer)
-    values = frame.pixels[np.isfinite(frame.pixels)]
-    broken = int(frame.pixels.size - values.size)
+    guess = color.decide_plate_space(None, frame.metadata, frame.is_integer)
+    is_one_shot = plate.numbers[-1] - plate.numbers[0] < _MOST_FRAMES
+    holes = plate.missing(plate.span) if is_one_shot else ()
     return {
         "kind": "plate",
+        "format": stored.format,
+        "compression": stored.compression,
+        "storage": stored.storage,
+        "bits": f"{frame.bits} {'integer' if frame.is_integer else 'float'}",
+        **{name: ", ".join(getattr(stored, name)) for name in ("parts", "views", "layers") if getattr(stored, name)},
         "frames": format_frames(plate.numbers),
         "count": len(plate.numbers),
+        **({"holes": format_frames(holes)} if holes else {}),
         "first": str(first),
-        "display_window": _window(header.display_window),
-        "data_window": _window(header.data_window),
-        "pixel_aspect": header.pixel_aspect,
-        "channels": ", ".join(header.channels),
+        "display_window": _window(frame.display_window),
+        "data_window": _window(frame.data_window),
+        "pixel_aspect": frame.pixel_aspect,
+        "channels": ", ".join(frame.channels),
         "colorspace": f"{guess.name} ({guess.reason})",
         "losses": list(guess.losses),
-        "values": f"{float(values.min()):.4g} to {float(values.max()):.4g}, median {float(np.median(values)):.4g}"
-        + (f", {broken} not numbers" if broken else ""),
-        "stops_from_grey": round(float(np.log2(max(float(np.median(values)), 1e-6) / MIDDLE_GREY)), 2),
-        "metadata": {name: str(value) for name, value in sorted(header.metadata.items())},
+        **_of_the_camera(frame.metadata),
+        **_values(frame),
+        "metadata": {name: str(value) for name, value in sorted(frame.metadata.items())},
     }
 
 
+def _of_the_camera(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Timecode, rate, reel and camera, where the file says them."""
+    found: dict[str, str] = {}
+    timecode, rate = metadata.get("smpte:TimeCode"), metadata.get("FramesPerSecond")
+    if timecode:
+        found["timecode"] = timecode if isinstance(timecode, str) else timecode_text(timecode)
+    if rate:
+        found["rate"] = f"{rate[0] / max(rate[1], 1):.6g}" if isinstance(rate, tuple) else f"{rate:.6g}"
+    if metadata.get("reelName"):
+        found["reel"] = str(metadata["reelName"])
+    camera = [str(metadata[name]) for name in ("cameraMake", "cameraModel", "Make", "Model") if metadata.get(name)]
+    return {**found, **({"camera": " ".join(camera)} if camera else {})}
+
+
+def _values(frame: Frame) -> dict[str, Any]:
+    """The spread of the colour's values, from every pixel or, in a large frame, from some millions of them."""
+    colours = frame.pixels[..., :3] if frame.channels[:3] == ("R", "G", "B") else frame.pixels[..., :1]
+    step = max(1, round((colours.shape[0] * colours.shape[1] / _MOST_LOOKED_AT) ** 0.5))
+    looked_at = colours[::step, ::step]
+    values = looked_at[np.isfinite(looked_at)]
+    broken = repaired(colours)[1]
+    if not values.size:
+        return {"values": f"{broken} pixels are not numbers"}
+    median = float(np.median(values))
+    lowest, highest = (_finite(colours, choose) for choose in (np.min, np.max))
+    return {
+        "values": f"{lowest:.4g} to {highest:.4g}, median {median:.4g}"
+        + (f", {broken} pixels are not numbers" if broken else ""),
+        "stops_from_grey": round(float(np.log2(max(median, 1e-6) / MIDDLE_GREY)), 2),
+    }
+
+
+def _finite(pixels: Pixels, choose: Callable[[Pixels], Any]) -> float:
+    """The least or the greatest of the numbers among all values."""
+    found = float(choose(pixels))
+    return found if np.isfinite(found) else float(choose(pixels[np.isfinite(pixels)]))
+
+
 def _describe_model_file(path: Path) -> dict[str, Any]:
+    from understudy.model.snapshot import read_snapshot
+    from understudy.model.tensor_file import read_record
+
     with contextlib.suppress(ModelFileError):
         record = read_record(path, "checkpoint-1", "checkpoint")
         return {"kind": "checkpoint", "iteration": record.get("iteration"), "preset": record["preset"]["name"]}

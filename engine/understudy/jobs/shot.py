@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from understudy.color import ColorConfig, PlateSpace
-from understudy.errors import PlateError, SettingsError, UnknownNameError, WriteError
-from understudy.plates import Frame, Plate, find_sequence, format_frames, parse_frames, read_frame, read_header
-from understudy.settings.project import ProjectFolder
+from understudy.errors import MissingFrameError, SettingsError, UnknownNameError, WriteError
+from understudy.geometry import Box
+from understudy.plates import (
+    Frame,
+    Plate,
+    find_sequence,
+    format_frames,
+    moved_timecode,
+    parse_frames,
+    read_frame,
+    read_header,
+    rgb_layer,
+)
+from understudy.provenance import file_hash
+from understudy.settings.project import ProjectFolder, ShotEntry
 
 __all__ = ["OpenedShot", "check_free_space", "config_of", "open_shot"]
 
@@ -26,12 +39,14 @@ class OpenedShot:
 
     Attributes:
         name: In the project.
-        plate: The sequence.
-        frames: Numbers of the shot's frames, all of them on disk.
+        plate: The sequence or movie, with what stands for missing frames.
+        frames: Numbers of the shot's frames, all of them on disk or held.
         space: The colour space that the plate is taken to be in.
-        layer: Layer to take RGB from; None for the root.
+        layer: What `Frame.rgb` is asked for; None for the root.
         color: The project's OCIO config.
         pixel_aspect: Of the plate.
+        selected: The layer, part or view that the shot names; None when it names none.
+        left_out: Frames of the shot that are not on disk and are skipped.
     """
 
     name: str
@@ -41,9 +56,11 @@ class OpenedShot:
     layer: str | None
     color: ColorConfig
     pixel_aspect: float
+    selected: str | None = None
+    left_out: frozenset[int] = field(default_factory=frozenset)
 
     def choose(self, frames: str | None) -> tuple[int, ...]:
-        """The shot's frames that a range such as `1001-1010` names; all when None.
+        """The shot's frames that a range such as `1001-1010` names; all when None. Skipped frames are left out.
 
         Raises:
             SettingsError: The range names none, or some that do not belong to the shot.
@@ -51,7 +68,7 @@ class OpenedShot:
         if frames is None:
             return self.frames
         wanted = parse_frames(frames)
-        foreign = tuple(number for number in wanted if number not in set(self.frames))
+        foreign = tuple(number for number in wanted if number not in {*self.frames, *self.left_out})
         if foreign:
             raise SettingsError(
                 f"Shot '{self.name}' has the frames {format_frames(self.frames)}, not {format_frames(foreign)}; "
@@ -59,36 +76,65 @@ class OpenedShot:
                 shot=self.name,
                 frames=foreign,
             )
-        return wanted
+        chosen = tuple(number for number in wanted if number not in self.left_out)
+        if not chosen:
+            raise SettingsError(
+                f"Frame {format_frames(wanted)} of shot '{self.name}' is not on disk and is skipped, as the shot says.",
+                shot=self.name,
+                frames=wanted,
+            )
+        return chosen
 
     def stamp(self, number: int) -> str:
-        """What a frame's file is: another stamp means another picture."""
+        """What a frame's picture is: another stamp means another picture. A held frame has its stand-in's."""
         path = self.plate.path(number)
         status = path.stat()
-        return f"{path.name}:{status.st_size}:{status.st_mtime_ns}:{self.space.name}:{self.layer or ''}"
+        of_movie = f":{self.plate.source(number)}" if self.plate.is_movie else ""
+        return f"{path.name}:{status.st_size}:{status.st_mtime_ns}:{self.space.name}:{self.selected or ''}{of_movie}"
 
-    def read(self, number: int) -> Frame:
-        """A frame of the shot.
+    def source_hash(self, number: int) -> str:
+        """SHA-256 of the file that a frame's picture comes from; a movie is read through once for all its frames.
+
+        Raises:
+            PlateError: The file cannot be read.
+        """
+        path = self.plate.path(number)
+        status = path.stat()
+        return _hash_of(path, status.st_size, status.st_mtime_ns)
+
+    def read(self, number: int, region: Box | None = None) -> Frame:
+        """A frame of the shot; of a held one, its stand-in's picture with the frame's own timecode.
+
+        Args:
+            number: Of the frame.
+            region: The plate's pixels that are needed; all when None.
 
         Raises:
             PlateError: It is missing or broken, or lacks the shot's layer.
         """
-        path = self.plate.path(number)
-        frame = read_frame(path)
-        _check_layer(frame, self.layer, path)
-        return frame
+        path, source = self.plate.path(number), self.plate.source(number)
+        frame = read_frame(path, self.selected, region, source)
+        rgb_layer(frame, self.layer, path)
+        return replace(frame, metadata=moved_timecode(frame.metadata, number - source)) if source != number else frame
 
-    def read_all(self, numbers: Sequence[int]) -> Iterator[tuple[int, Frame]]:
+    def read_all(
+        self, numbers: Sequence[int], regions: Callable[[int], Box | None] = lambda _: None
+    ) -> Iterator[tuple[int, Frame]]:
         """These frames in order; the next one is read while the caller works on the present one.
+
+        Args:
+            numbers: Of the frames.
+            regions: The plate's pixels that are needed of a frame; all where it gives None.
 
         Raises:
             PlateError: As `read`.
         """
         with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
-            ahead = [reader.submit(self.read, number) for number in numbers[:1]]
+            ahead = [reader.submit(self.read, number, regions(number)) for number in numbers[:1]]
             for index, number in enumerate(numbers):
                 frame = ahead.pop().result()
-                ahead.extend(reader.submit(self.read, following) for following in numbers[index + 1 : index + 2])
+                following = numbers[index + 1 : index + 2]
+                ahead.extend(reader.submit(self.read, after, regions(after)) for after in following)
                 yield number, frame
 
 
@@ -97,17 +143,16 @@ def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:
 
     Raises:
         UnknownNameError: The project has no such shot, or its OCIO config no such space.
-        MissingFrameError: Some of its frames are not on disk; all of them are named.
+        MissingFrameError: Some of its frames are not on disk, and the shot does not say what to do then; all are named.
         PlateError: The first frame cannot be read, or lacks the shot's layer.
     """
     entry = folder.shot(name)
     color = config_of(folder)
-    plate = find_sequence(folder.plate_pattern(name))
-    frames = parse_frames(entry.frames) if entry.frames else plate.numbers
-    plate.check_frames(frames)
+    found = find_sequence(folder.plate_pattern(name))
+    plate, frames, left_out = _with_holes(found, entry, name)
     first = plate.path(frames[0])
-    header = read_header(first)
-    _check_layer(header, entry.layer, first)
+    header = read_header(first, entry.layer, plate.source(frames[0]))
+    layer = rgb_layer(header, entry.layer, first)
     try:
         space = color.decide_plate_space(entry.colorspace, header.metadata, header.is_integer)
     except UnknownNameError as error:
@@ -131,7 +176,7 @@ def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:
         color.working,
         color.name,
     )
-    return OpenedShot(name, plate, frames, space, entry.layer, color, header.pixel_aspect)
+    return OpenedShot(name, plate, frames, space, layer, color, header.pixel_aspect, entry.layer, left_out)
 
 
 def config_of(folder: ProjectFolder) -> ColorConfig:
@@ -163,17 +208,34 @@ def check_free_space(folder: Path) -> None:
         )
 
 
-def _check_layer(frame: Frame, layer: str | None, path: Path) -> None:
-    """Raises when a picture has no RGB where the shot says so."""
-    if layer is None and "R" not in frame.channels and len(frame.channels) == 1:
-        return
-    prefix = f"{layer}." if layer else ""
-    wanted = tuple(f"{prefix}{name}" for name in "RGB")
-    if any(name not in frame.channels for name in wanted):
-        layers = sorted({name.rsplit(".", 1)[0] for name in frame.channels if "." in name})
-        raise PlateError(
-            f"{path} has no channels {', '.join(wanted)}; its layers are {', '.join(layers) or 'none but the root'}. "
-            "Choose one with: understudy shot add NAME --plate ... --layer LAYER",
-            path=str(path),
-            layer=layer or "",
+def _with_holes(found: Plate, entry: ShotEntry, name: str) -> tuple[Plate, tuple[int, ...], frozenset[int]]:
+    """The plate, the shot's frames, and those left out, where frames that are not on disk are as the shot says."""
+    on_disk = found.span if entry.missing == "hold" else found.numbers
+    frames = parse_frames(entry.frames) if entry.frames else on_disk
+    missing = found.missing(frames)
+    if not missing:
+        return found, frames, frozenset()
+    if entry.missing == "error":
+        found.check_frames(frames)
+    if entry.missing == "hold":
+        _LOGGER.warning(
+            "Shot %s: frame %s is not on disk; the nearest earlier frame is held.", name, format_frames(missing)
         )
+        return found.holding(frames), frames, frozenset()
+    there = tuple(number for number in frames if number not in set(missing))
+    if not there:
+        raise MissingFrameError(
+            f"None of the frames {format_frames(frames)} of shot '{name}' is on disk; "
+            f"{found.pattern} has {format_frames(found.numbers)}.",
+            pattern=found.pattern,
+            frames=missing,
+        )
+    _LOGGER.warning("Shot %s: frame %s is not on disk and is left out.", name, format_frames(missing))
+    return found, there, frozenset(missing)
+
+
+@lru_cache(maxsize=4)
+def _hash_of(path: Path, size: int, changed: int) -> str:
+    """SHA-256 of a file that has this size and time of change."""
+    del size, changed
+    return file_hash(path)

@@ -139,7 +139,7 @@ class Swapper:
             self.consent,
             self.snapshot_sha256,
             self.recipe(number),
-            file_hash(self.shot.plate.path(number)),
+            self.shot.source_hash(number),
         )
         attributes["understudy/frame"] = number
         with_st = self.settings.st_map

@@ -207,7 +207,7 @@ class ShotRequest(Settings):
     """What the shot is called."""
 
     plate: _Path
-    """Path pattern with #### or %04d, or one picture."""
+    """Path pattern with #### or %04d, one picture, or a movie."""
 
     frames: _Frames | None = None
     """Frame range, such as 1001-1100; everything on disk when left out."""
@@ -216,7 +216,10 @@ class ShotRequest(Settings):
     """Space, role or alias of the project's OCIO config; decided from the file when left out."""
 
     layer: _Word | None = None
-    """Layer of the EXR to take RGB from; the root when left out."""
+    """Layer, part or view to take RGB from; the root when left out."""
+
+    missing: Literal["error", "hold", "skip"] = "error"
+    """Frames that are not on disk: stop, show the nearest earlier one instead, or leave them out."""
 
     make_project: bool = False
     """Make the project first when there is none in its folder."""

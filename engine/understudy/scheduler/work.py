@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,7 @@ class Work:
             frames=asked.frames,
             colorspace=asked.colorspace,
             layer=asked.layer,
+            missing=asked.missing,
         )
         return Made(added.to_json(), completed=True)
 
@@ -220,7 +222,8 @@ def versions(device: str) -> str:
     place = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
     return (
         f"Understudy {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"numpy {np.__version__}, OpenImageIO {oiio.VERSION_STRING}, OpenColorIO {ocio.GetVersion()}; "
+        f"numpy {np.__version__}, OpenEXR {version('OpenEXR')}, OpenImageIO {oiio.VERSION_STRING}, "
+        f"PyAV {version('av')}, OpenColorIO {ocio.GetVersion()}; "
         f"device {device}, {place}"
     )
 

@@ -79,16 +79,19 @@ class ShotEntry(Settings):
     """A plate and how it is to be read."""
 
     plate: str
-    """Path pattern with #### or %04d, or one picture; relative ones start at the project folder."""
+    """Path pattern with #### or %04d, one picture, or a movie; relative ones start at the project folder."""
 
     frames: str | None = None
-    """Frame range, such as 1001-1100; everything on disk when left out."""
+    """Frame range, such as 1001-1100, in a movie from 1 on; everything on disk when left out."""
 
     colorspace: str | None = None
     """Space, role or alias of the project's OCIO config; decided from the file when left out."""
 
     layer: str | None = None
-    """Layer of the EXR to take RGB from; the root when left out."""
+    """Layer, part or view of the EXR to take RGB from; the root when left out."""
+
+    missing: Literal["error", "hold", "skip"] = "error"
+    """Frames that are not on disk: stop, show the nearest earlier one instead, or leave them out."""
 
     exposure: Annotated[float, Field(ge=-24.0, le=24.0)] | None = None
     """Stops by which the shot's faces are raised before the model sees them; measured when left out."""
