@@ -84,15 +84,9 @@ def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
         return None
     alignment = swapped.alignment
     mattes = draw_mattes(alignment.landmarks_plate, alignment.aligned_from_plate, _UNIT_PLATE, square)
-    rows, columns = np.nonzero(mattes.soft)
-    if not len(rows):
+    box = mattes.extent(square)
+    if box.is_empty:
         return None
-    box = Box(
-        square.left + int(columns.min()),
-        square.top + int(rows.min()),
-        square.left + int(columns.max()) + 1,
-        square.top + int(rows.max()) + 1,
-    )
     inner = box.slices(square)
     pixels = resample(swapped.pixels, crop, swapped.crop_from_plate, box)
     return PlacedFace(
@@ -293,7 +287,9 @@ def _result_frame(
 
 
 def _st_map(swapped: SwappedFace, crop: Box, box: Box) -> npt.NDArray[np.float32]:
-    x, y = np.meshgrid(np.arange(box.left, box.right) + 0.5, np.arange(box.top, box.bottom) + 0.5)
-    points = np.column_stack([x.ravel(), y.ravel()])
-    st = st_from_points(apply_transform(swapped.crop_from_plate, points), crop)
-    return np.asarray(st.reshape(box.height, box.width, 2), np.float32)
+    x, y = np.arange(box.left, box.right) + 0.5, np.arange(box.top, box.bottom) + 0.5
+    along = st_from_points(apply_transform(swapped.crop_from_plate, np.column_stack([x, np.zeros_like(x)])), crop)
+    down = st_from_points(apply_transform(swapped.crop_from_plate, np.column_stack([np.zeros_like(y), y])), crop)
+    origin = st_from_points(apply_transform(swapped.crop_from_plate, [[0.0, 0.0]]), crop)
+    # The map is affine: what a column gives and what a row gives add up.
+    return np.add((along - origin)[None], down[:, None]).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,8 @@ def crop_face(
     region = source_region(plate_from_crop, target, frame.data_window)
     if region.is_empty:
         return FaceCrop(np.zeros((side, side, 3), np.float32), mattes, alignment, size, margin)
-    seen, mended = repaired(np.ascontiguousarray(frame.rgb(layer)[region.slices(frame.data_window)]))
+    part = replace(frame, pixels=frame.pixels[region.slices(frame.data_window)], data_window=region)
+    seen, mended = repaired(part.rgb(layer))
     light = color.ap1_from_working(color.to_working(seen, space))
     pixels = resample(light, region, plate_from_crop, target)
     return FaceCrop(pixels, mattes, alignment, size, margin, mended)
