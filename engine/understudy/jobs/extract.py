@@ -24,7 +24,7 @@ from understudy.provenance import json_hash
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["Extracted", "find_faces", "run_extract", "shot_alignments"]
+__all__ = ["Extracted", "find_faces", "run_extract", "search_stamp", "shot_alignments"]
 
 _LOGGER = logging.getLogger(__name__)
 _FINDER = "finder-1"
@@ -123,7 +123,7 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
     """
     path = folder.faces_file(shot.name)
     known = read_found_frames(path)
-    stamps = {number: f"{shot.stamp(number)}:{_FINDER}" for number in frames}
+    stamps = {number: search_stamp(shot, number) for number in frames}
     missing = [number for number in frames if number not in known or known[number].stamp != stamps[number]]
     if not missing:
         return True
@@ -139,6 +139,11 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
             if not on_progress(Progress("finding faces", done, len(frames), f"frame {number}")) and done < len(frames):
                 return False
     return True
+
+
+def search_stamp(shot: OpenedShot, number: int) -> str:
+    """What a frame's line in `faces.jsonl` must say for its faces not to be searched for again."""
+    return f"{shot.stamp(number)}:{_FINDER}"
 
 
 def shot_alignments(folder: ProjectFolder, shot: OpenedShot) -> dict[int, Alignment]:
