@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from understudy.geometry import Box, Transform, apply_transform, bounds_of_points, scale_of
-from understudy.splines import LANES, PAD, fill_coefficients, fill_from_spline, fill_with_means
+from understudy.splines import LANES, PAD, fill_coefficients, fill_from_spline, fill_low_passed, fill_with_means
 
 __all__ = ["resample", "resample_roughly", "source_region"]
 
@@ -131,12 +130,10 @@ def _without_finest(light: _Pixels, widths: tuple[float, float]) -> _Pixels:
     if max(widths) == 1:
         return light
     across, down = (_low_pass(width) for width in widths)
-    kernel = np.ones([2 * math.ceil(width) - 1 for width in reversed(widths)], np.uint8)
-    smooth = cv2.sepFilter2D(light, -1, across, down, borderType=cv2.BORDER_REPLICATE)
-    border = {"borderType": cv2.BORDER_REPLICATE}
-    np.maximum(smooth, cv2.erode(light, kernel, **border), out=smooth)
-    np.minimum(smooth, cv2.dilate(light, kernel, **border), out=smooth)
-    return np.asarray(smooth, np.float32)
+    columns, rows = (math.ceil(width) - 1 for width in widths)
+    smooth = np.empty_like(light)
+    fill_low_passed(light, across, down, (columns, rows), smooth)
+    return smooth
 
 
 def _low_pass(width: float) -> _Pixels:

@@ -1,4 +1,4 @@
-"""Quintic splines through pictures: the loops over pixels that `resample` is made of.
+"""Quintic splines and low passes of pictures: the loops over pixels that `resample` is made of.
 
 A spline is kept as coefficients, `LANES` to a pixel, with a border of `PAD` pixels that repeats the picture's own. Its
 values are codes, asinh(light / knee).
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from understudy.compiled import compiled
 
-__all__ = ["LANES", "PAD", "fill_coefficients", "fill_from_spline", "fill_with_means"]
+__all__ = ["LANES", "PAD", "fill_coefficients", "fill_from_spline", "fill_low_passed", "fill_with_means"]
 
 PAD = 12
 """Pixels after which a quintic spline hardly feels its neighbours: 0.43 to the 12th is 4e-5."""
@@ -105,6 +105,81 @@ def fill_from_spline(
                 _decode(codes, knee, values, scratch[0])
                 _hold(light, rows, columns, knee, most, values)
                 out[y, left : left + count].reshape(-1)[:] = values[: count * LANES]
+
+
+@compiled
+def fill_low_passed(light: _Floats, across: _Floats, down: _Floats, around: tuple[int, int], out: _Floats) -> None:
+    """Fills `out` with the picture after a separable filter, held to the range of the pixels around; borders repeat.
+
+    Args:
+        light: (H, W, LANES) float32, contiguous.
+        across: (2 N + 1,) float32: weights of the pixels from N to the left to N to the right.
+        down: (2 M + 1,) float32: likewise from above to below.
+        around: How many columns and rows on each side count as around, at most N and M.
+        out: (H, W, LANES) float32.
+    """
+    height, width, _ = light.shape
+    beside, count = (len(across) // 2) * LANES, width * LANES
+    # Three arrays, not one of three rows: only of a contiguous part can the compiler tell that it is contiguous.
+    totals, lows, highs = (
+        np.zeros(count + 2 * beside, np.float32),
+        np.zeros(count + 2 * beside, np.float32),
+        np.zeros(count + 2 * beside, np.float32),
+    )
+    first, last = beside, beside + count
+    for y in range(height):
+        _combine_rows(light, y, down, around[1], totals[first:last], lows[first:last], highs[first:last])
+        for values in (totals, lows, highs):
+            for k in range(beside):
+                values[k] = values[first + k % LANES]
+                values[last + k] = values[last - LANES + k % LANES]
+        _combine_columns(totals, lows, highs, across, around[0], out[y].reshape(-1))
+
+
+@compiled
+def _combine_rows(
+    light: _Floats, y: int, weights: _Floats, around: int, total: _Floats, low: _Floats, high: _Floats
+) -> None:
+    """Fills total, low and high (N,): weighted sum, least and largest of the rows about `y`."""
+    reach = len(weights) // 2
+    here = light[y].reshape(-1)
+    for k in range(len(here)):
+        total[k], low[k], high[k] = _F(0), here[k], here[k]
+    for step in range(-reach, reach + 1):
+        row = light[min(max(y + step, 0), light.shape[0] - 1)].reshape(-1)
+        weight = weights[step + reach]
+        for k in range(len(row)):
+            total[k] += weight * row[k]
+        if -around <= step <= around:
+            for k in range(len(row)):
+                low[k] = row[k] if row[k] < low[k] else low[k]
+            for k in range(len(row)):
+                high[k] = row[k] if row[k] > high[k] else high[k]
+
+
+@compiled
+def _combine_columns(
+    totals: _Floats, lows: _Floats, highs: _Floats, weights: _Floats, around: int, out: _Floats
+) -> None:
+    """Fills out (N,) with the weighted sum along `totals`, held between the least and the largest around."""
+    reach, count = len(weights) // 2, len(out)
+    low, high = np.empty(count, np.float32), np.empty(count, np.float32)
+    middle = reach * LANES
+    for k in range(count):
+        out[k], low[k], high[k] = _F(0), lows[middle + k], highs[middle + k]
+    for step in range(-reach, reach + 1):
+        weight, start = weights[step + reach], middle + step * LANES
+        total, lower, higher = totals[start : start + count], lows[start : start + count], highs[start : start + count]
+        for k in range(count):
+            out[k] += weight * total[k]
+        if -around <= step <= around:
+            for k in range(count):
+                low[k] = lower[k] if lower[k] < low[k] else low[k]
+            for k in range(count):
+                high[k] = higher[k] if higher[k] > high[k] else high[k]
+    for k in range(count):
+        value = low[k] if out[k] < low[k] else out[k]
+        out[k] = high[k] if value > high[k] else value
 
 
 @compiled
