@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 import time
@@ -67,6 +68,7 @@ class IoResult:
         steps: By the names of `STEPS`, one after another on an idle pool.
         floor: Raw bytes read and written, a copy of the frame in memory, and the codec alone.
         job: One frame of `run_swap`, with everything at once: wall time of the whole by the number of frames.
+        others_cores: That other programs kept busy meanwhile; where this is not near 0, only CPU times mean anything.
         largest_mb: Most memory that the process held.
     """
 
@@ -81,6 +83,7 @@ class IoResult:
     steps: dict[str, Cost]
     floor: dict[str, Cost]
     job: Cost
+    others_cores: float
     largest_mb: float
 
     @property
@@ -132,10 +135,11 @@ def measure_io(
         if steps is None:
             return None
         floor = _floor(swapper, folder, compression)
-        start, start_cpu = time.perf_counter(), time.process_time()
+        start, start_cpu, start_all = time.perf_counter(), time.process_time(), _busy_s()
         if not _run(project, folder / "all", None, on_progress):
             return None
         wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+        others = max(0.0, _busy_s() - start_all - cpu)
         result = next((folder / "all").glob("*.exr"))
         return IoResult(
             size=size,
@@ -149,6 +153,7 @@ def measure_io(
             steps=steps,
             floor=floor,
             job=Cost(wall * 1000 / frames, cpu * 1000 / frames),
+            others_cores=others / wall,
             largest_mb=_largest_mb(),
         )
 
@@ -258,6 +263,15 @@ def _floor(swapper: Swapper, folder: Path, compression: str) -> dict[str, Cost]:
     floor["codec of a plate alone"] = _less(clock.cost("read"), clock.cost("read plain"))
     floor["codec of a result alone"] = _less(clock.cost("write"), clock.cost("write plain"))
     return floor
+
+
+def _busy_s() -> float:
+    """Seconds that all cores of the machine have worked since it started, together; 0 where the system does not say."""
+    status = Path("/proc/stat")
+    if not status.is_file():
+        return 0.0
+    user, nice, system, _, _, interrupts, soft = map(int, status.read_text().split()[1:8])
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
 
 
 def _largest_mb() -> float:
