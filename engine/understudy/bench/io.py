@@ -204,7 +204,7 @@ def _steps(swapper: Swapper, out: Path, compression: str, on_progress: OnProgres
 def _time_frame(swapper: Swapper, number: int, clock: _Clock, path: Path, compression: str) -> None:
     color, space, alignment = swapper.shot.color, swapper.shot.space.name, swapper.alignments[number]
     side = swapper.snapshot.preset.model.size
-    frame = clock.timed("decode", swapper.shot.read, number)
+    frame = clock.timed("decode", swapper.shot.read, number, swapper.region(number))
     crop = clock.timed("crop with colour and mattes", crop_face, frame, space, color, alignment, side)
     light = clock.timed("codes and back", lambda: swapper.training.decode(swapper.training.encode(crop.pixels)))
     swapped = SwappedFace(light, alignment, crop.crop_from_plate)
@@ -218,7 +218,7 @@ def _time_frame(swapper: Swapper, number: int, clock: _Clock, path: Path, compre
     )
     plate_from_crop, target = inverse(crop.crop_from_plate), Box(0, 0, side, side)
     region = source_region(plate_from_crop, target, frame.data_window)
-    seen = np.ascontiguousarray(frame.rgb()[region.slices(frame.data_window)])
+    seen = frame.rgb()[region.slices(frame.data_window)]
     clock.timed("plate to light", lambda: color.ap1_from_working(color.to_working(seen, space)))
     transform, landmarks = alignment.aligned_from_plate, alignment.landmarks_plate
     corners = apply_transform(plate_from_crop, [(0, 0), (side, 0), (0, side), (side, side)])

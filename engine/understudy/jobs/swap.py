@@ -26,9 +26,10 @@ from understudy.composite import (
 )
 from understudy.durable import append_line, show, sweep, unfinished
 from understudy.errors import FacesetError, ModelFileError, NoFaceError
-from understudy.faces.crop import SwappedFace, crop_face
+from understudy.faces.crop import SwappedFace, crop_face, crop_region
 from understudy.faces.face import Alignment, read_found_frames
 from understudy.faces.faceset import Faceset
+from understudy.geometry import Box
 from understudy.jobs.extract import shot_alignments
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
@@ -130,6 +131,11 @@ class Swapper:
         crop = crop_face(frame, self.shot.space.name, self.shot.color, alignment, size, 0.0, self.shot.layer)
         with self.turn:
             return swap_face(self.model, crop, self.training, self.device)
+
+    def region(self, number: int) -> Box | None:
+        """The plate's pixels that decide a frame's results, the composite apart; None for all of them."""
+        alignment = self.alignments.get(number)
+        return crop_region(alignment, self.snapshot.preset.model.size) if alignment else None
 
     @property
     def result_space(self) -> str:
@@ -309,7 +315,8 @@ def _written_results(
 
     def write(number: int) -> dict[str, str]:
         files: dict[str, str] = {}
-        for name, picture in swapper.results(number, swapper.shot.read(number), with_comp).items():
+        frame = swapper.shot.read(number, None if with_comp else swapper.region(number))
+        for name, picture in swapper.results(number, frame, with_comp).items():
             path = _paths(hidden, swapper.shot.name, number)[name]
             write_frame(path, picture, _compression(name, swapper.settings))
             files[str(path.relative_to(hidden))] = file_hash(path)
