@@ -8,7 +8,7 @@ import pytest
 from tests.faces.conftest import made_up_landmarks
 from understudy.faces.alignment import align_face
 from understudy.faces.face import Face
-from understudy.faces.matte import FACE_OVAL, Mattes, draw_mattes
+from understudy.faces.matte import FACE_OVAL, Mattes, draw_mattes, matte_bounds
 from understudy.geometry import Box, apply_transform, compose, crop_from_aligned, inverse
 
 UNIT = np.array([[1.0, 0, 0], [0, 1.0, 0]])
@@ -119,3 +119,12 @@ def test_the_extent_holds_the_whole_matte_and_no_more(face_at: Callable[..., Fac
     assert np.count_nonzero(mattes.soft[rows, columns]) == np.count_nonzero(mattes.soft)
     assert mattes.soft[rows.start, columns].max() > 0 and mattes.soft[rows, columns.stop - 1].max() > 0
     assert drawn(face_at(1, 900, 900, 100), box).extent(box).is_empty
+
+
+def test_no_matte_lies_beyond_its_bounds(face_at: Callable[..., Face]) -> None:
+    face = face_at(1, 200.4, 199.7, 250, 31)
+    aligned_from_plate = align_face(face).aligned_from_plate
+    bounds, box = matte_bounds(face.landmarks_plate, aligned_from_plate), Box(0, 0, 400, 400)
+    extent = drawn(face, box).extent(box)
+    assert bounds.intersect(extent) == extent
+    assert bounds.width * bounds.height < 1.1 * extent.width * extent.height

@@ -18,7 +18,7 @@ from understudy.composite import layers_of, place_face
 from understudy.durable import write_bytes
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import SwappedFace, crop_face
-from understudy.faces.matte import draw_mattes
+from understudy.faces.matte import draw_mattes, matte_bounds
 from understudy.geometry import Box, apply_transform, bounds_of_points, inverse
 from understudy.jobs.pipeline import cores
 from understudy.jobs.swap import Swapper, open_swapper, run_swap
@@ -101,9 +101,16 @@ class IoResult:
         """Wall time of the job's frame, of that bound."""
         return self.job.wall_ms / self.bound_ms
 
+    @property
+    def ratio_of_the_rest(self) -> float:
+        """The same with the cores that other programs left: what the ratio would be on a machine of that size."""
+        left = max(self.cores - self.others_cores, 0.1)
+        return self.job.wall_ms / max(max(cost.cpu_ms for cost in self.steps.values()), self.job.cpu_ms / left)
+
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the attributes, the total, the bound and the ratio."""
-        return asdict(self) | {"total": asdict(self.total), "bound_ms": self.bound_ms, "ratio": self.ratio}
+        """Plain values by the names of the attributes, the total, the bound and the ratios."""
+        derived = {name: getattr(self, name) for name in ("bound_ms", "ratio", "ratio_of_the_rest")}
+        return asdict(self) | {"total": asdict(self.total)} | derived
 
 
 def measure_io(
@@ -183,21 +190,19 @@ class _Clock:
 def _steps(swapper: Swapper, out: Path, compression: str, on_progress: OnProgress) -> dict[str, Cost] | None:
     """Every step of every frame, one after another.
 
-    A crop comes with its colour and its mattes, and a placed face with mattes. These are done once more beside them,
-    and what they take is taken off.
+    A crop comes with its colour, and a placed face with its mattes. These are done once more beside them, and what they
+    take is taken off.
     """
     clock = _Clock()
     for index, number in enumerate(swapper.shot.frames):
         _time_frame(swapper, number, clock, out / f"bench.{number}.exr", compression)
         if not on_progress(Progress("measuring steps", index + 1, len(swapper.shot.frames), compression)):
             return None
-    costs = {step: clock.cost(step) for step in ("decode", "layers", "encode", "records")}
-    light, codes = clock.cost("plate to light"), clock.cost("codes and back")
-    in_crop, in_plate = clock.cost("mattes of the crop"), clock.cost("mattes of the plate")
-    costs["colour"] = _sum(light, codes)
-    costs["mattes"] = _sum(in_crop, in_plate)
-    costs["crop"] = _less(clock.cost("crop with colour and mattes"), light, in_crop)
-    costs["uncrop"] = _less(clock.cost("uncrop with mattes"), in_plate)
+    costs = {step: clock.cost(step) for step in ("decode", "mattes", "layers", "encode", "records")}
+    light = clock.cost("plate to light")
+    costs["colour"] = _sum(light, clock.cost("codes and back"))
+    costs["crop"] = _less(clock.cost("crop with colour"), light)
+    costs["uncrop"] = _less(clock.cost("uncrop with mattes"), costs["mattes"])
     return {step: costs[step] for step in STEPS}
 
 
@@ -205,7 +210,7 @@ def _time_frame(swapper: Swapper, number: int, clock: _Clock, path: Path, compre
     color, space, alignment = swapper.shot.color, swapper.shot.space.name, swapper.alignments[number]
     side = swapper.snapshot.preset.model.size
     frame = clock.timed("decode", swapper.shot.read, number, swapper.region(number))
-    crop = clock.timed("crop with colour and mattes", crop_face, frame, space, color, alignment, side)
+    crop = clock.timed("crop with colour", crop_face, frame, space, color, alignment, side)
     light = clock.timed("codes and back", lambda: swapper.training.decode(swapper.training.encode(crop.pixels)))
     swapped = SwappedFace(light, alignment, crop.crop_from_plate)
     placed = clock.timed("uncrop with mattes", place_face, swapped, frame)
@@ -223,8 +228,8 @@ def _time_frame(swapper: Swapper, number: int, clock: _Clock, path: Path, compre
     transform, landmarks = alignment.aligned_from_plate, alignment.landmarks_plate
     corners = apply_transform(plate_from_crop, [(0, 0), (side, 0), (0, side), (side, side)])
     square = bounds_of_points(corners).intersect(frame.data_window)
-    clock.timed("mattes of the crop", draw_mattes, landmarks, transform, plate_from_crop, target)
-    clock.timed("mattes of the plate", draw_mattes, landmarks, transform, np.eye(3)[:2], square)
+    drawn = matte_bounds(landmarks, transform).intersect(square)
+    clock.timed("mattes", draw_mattes, landmarks, transform, np.eye(3)[:2], drawn)
 
 
 def _sum(*costs: Cost) -> Cost:

@@ -44,7 +44,7 @@ def bench_io(
     """
     from understudy.bench.io import measure_io
 
-    names, results = compression or ["zip", "none"], []
+    names, results = compression or ["zip", "htj2k256"], []
     with watching(quiet=as_json) as on_progress:
         for name in names:
             measured = measure_io(parsed_size(size), frames, name, colorspace, model_size, on_progress)
@@ -166,6 +166,7 @@ def _io_table(result: IoResult) -> tuple[str, list[str], list[list[str]]]:
     rows = [[name, f"{cost.wall_ms:.0f} ms", f"{cost.cpu_ms:.0f} ms"] for name, cost in costs.items()]
     rows.append([f"slowest step, or CPU of the job / {result.cores} cores", f"{result.bound_ms:.0f} ms", ""])
     rows.append(["the job, of that", f"{result.ratio:.2f}", ""])
+    rows.append(["the same of the cores that were left", f"{result.ratio_of_the_rest:.2f}", ""])
     rows.append(["cores that other programs kept busy", f"{result.others_cores:.1f}", ""])
     rows.append(["most memory held", f"{result.largest_mb:.0f} MB", ""])
     return title, ["one frame", "wall", "CPU"], rows

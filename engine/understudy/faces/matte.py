@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.compiled import compiled
-from understudy.geometry import Box, Points, Transform, apply_transform, compose
+from understudy.geometry import Box, Points, Transform, apply_transform, bounds_of_points, compose, inverse
 
-__all__ = ["FACE_OVAL", "Mattes", "draw_mattes"]
+__all__ = ["FACE_OVAL", "Mattes", "draw_mattes", "matte_bounds"]
 
 FACE_OVAL: tuple[int, ...] = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
@@ -81,6 +81,14 @@ def draw_mattes(landmarks_plate: Points, aligned_from_plate: Transform, to_plate
     soft, core = np.empty((2, box.height, box.width), np.float32)
     _fill_mattes(_edges(oval), aligned_from_index, soft, core)
     return Mattes(soft, core)
+
+
+def matte_bounds(landmarks_plate: Points, aligned_from_plate: Transform) -> Box:
+    """Plate pixels beyond which a face has no matte."""
+    oval = landmarks_plate[list(FACE_OVAL)]
+    plate_from_aligned = inverse(aligned_from_plate)
+    reach = math.ceil(_OUTSIDE * float(np.abs(plate_from_aligned[:, :2]).sum(axis=1).max()))
+    return bounds_of_points(oval).grown(reach)
 
 
 def _edges(outline: Points) -> Points:
