@@ -260,9 +260,8 @@ def run_swap(
         if _is_done(target, shot_name, number, names, swapper.alignments)
         and (skip_existing or known.get(number, {}).get("recipe") == recipes[number])
     )
-    missing = [number for number in chosen if number not in set(kept)]
-    if with_comp:
-        _warn_of_inexact(swapper.settings.compression)
+    missing = sorted(set(chosen) - set(kept))
+    _warn_of_inexact(swapper.settings.compression, with_comp)
     _LOGGER.info(
         "Swap of %s with %s in %s: %d frames to write, %d kept",
         shot_name,
@@ -274,8 +273,7 @@ def run_swap(
     written = []
     with closing(_written_results(target, swapper, missing, with_comp)) as results:
         for number, files in results:
-            line = {"schema": "manifest-1", "frame": number, "recipe": recipes[number], "files": files}
-            append_line(manifest, json.dumps(line, separators=(",", ":")))
+            _append_to_manifest(manifest, number, recipes[number], files)
             written.append(number)
             done = len(kept) + len(written)
             if not on_progress(Progress("swapping", done, len(chosen), f"frame {number}")) and done < len(chosen):
@@ -329,8 +327,13 @@ def _written_results(
             yield number, files
 
 
-def _warn_of_inexact(compression: Compression) -> None:
-    if compression not in _EXACT_HALF:
+def _append_to_manifest(manifest: Path, number: int, recipe: str, files: Mapping[str, str]) -> None:
+    line = {"schema": "manifest-1", "frame": number, "recipe": recipe, "files": files}
+    append_line(manifest, json.dumps(line, separators=(",", ":")))
+
+
+def _warn_of_inexact(compression: Compression, with_comp: bool) -> None:
+    if with_comp and compression not in _EXACT_HALF:
         _LOGGER.warning(
             "Compression %s changes pixels: outside the matte the composites will only look like the plate, and the "
             "layers over the plate will not give them exactly. Set swap.compression=zips for that.",
