@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.faces.conftest import made_up_landmarks
+from tests.synthetic.conftest import TARGET
 from understudy import cryptomatte
-from understudy.color import ColorConfig
+from understudy.color import ColorConfig, TrainingSpace
 from understudy.composite import (
     LAYER_CHANNELS,
     PlacedFace,
@@ -19,11 +20,14 @@ from understudy.composite import (
     layers_of,
     place_face,
 )
-from understudy.faces.alignment import align_face
-from understudy.faces.crop import SwappedFace
+from understudy.faces.alignment import align_face, native_px
+from understudy.faces.crop import SwappedFace, crop_face
 from understudy.faces.face import Face
 from understudy.geometry import Box, apply_transform, compose, crop_from_aligned
 from understudy.plates import Frame, read_frame, write_frame
+from understudy.synthetic.camera import Camera
+from understudy.synthetic.performer import make_performer
+from understudy.synthetic.render import COLOR_SPACE, Take, render_shot
 
 
 @pytest.fixture
@@ -236,3 +240,20 @@ def test_a_face_in_a_layer_leaves_the_root_alone(swapped: SwappedFace, color: Co
     comp = composite_face(layers, frame, "ACEScg", color, {}, layer="beauty")
     np.testing.assert_array_equal(comp.rgb(), frame.rgb())
     assert (comp.rgb("beauty") != frame.rgb("beauty")).any()
+
+
+def test_a_crop_put_back_at_native_scale_is_the_plate_to_50_db(color: ColorConfig, cache_folder: Path) -> None:
+    """A synthetic head with pores and highlights, through an identity model, inside the core matte."""
+    size = (1024, 1024)
+    take = Take(1, 0, size, Camera.framing(size, 1.0, 0.5, 0.47), occluder=False)
+    picture = next(iter(render_shot(make_performer(TARGET, cache_folder=cache_folder), take, [3])))
+    alignment = align_face(Face(1, picture.landmarks_plate, picture.landmark_depth, 1.0))
+    plate = Frame.of(picture.pixels)
+    side = round(native_px(alignment.aligned_from_plate))
+    crop = crop_face(plate, COLOR_SPACE, color, alignment, side)
+    placed = place_face(SwappedFace(crop.pixels, alignment, crop.crop_from_plate), plate)
+    seen = color.ap1_from_working(color.to_working(plate.rgb()[placed.box.slices(plate.data_window)], COLOR_SPACE))
+    training = TrainingSpace.normalising(crop.face_rgb, white_balance=True)
+    error = (training.encode(placed.pixels) - training.encode(seen))[placed.mattes.core == 1]
+    assert len(error) > 50_000 and seen.max() > 5
+    assert -10 * np.log10(np.mean(error.astype(np.float64) ** 2)) > 50

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy.durable import append_line, replacing, sweep, write_text
+from understudy.durable import append_line, replacing, show, sweep, unfinished, write_text
 from understudy.errors import WriteError
 
 
@@ -82,3 +82,31 @@ def test_what_is_being_written_is_not_swept(tmp_path: Path) -> None:
         other.wait()
         assert sweep(tmp_path) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["b.txt"]
+
+
+def test_a_file_whose_turn_does_not_come_is_never_shown(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), unfinished(tmp_path) as place:
+        write_text(place / "sub" / "first.txt", "1")
+        write_text(place / "second.txt", "2")
+        show(place / "sub" / "first.txt", tmp_path / "sub" / "first.txt")
+        assert not (tmp_path / "second.txt").exists()
+        raise RuntimeError
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.txt")] == ["sub/first.txt"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["sub"]
+
+
+def test_a_folder_of_unfinished_files_is_swept_once_its_process_is_gone(tmp_path: Path) -> None:
+    with unfinished(tmp_path) as place:
+        write_text(place / "a.txt", "1")
+        assert sweep(tmp_path) == 0 and place.is_dir()
+        with writer(tmp_path / "b.txt", "at once") as killed:
+            killed.wait()
+        left = place.with_name(place.name.replace(f"-{os.getpid()}-", f"-{killed.pid}-"))
+        write_text(left / "sub" / "c.txt", "2")
+        assert sweep(tmp_path) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match=r"b\.txt cannot be written"):
+        show(tmp_path / "gone.txt", tmp_path / "b.txt")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from understudy import cryptomatte
 from understudy.color import ColorConfig
 from understudy.faces.crop import SwappedFace
-from understudy.faces.matte import Mattes, draw_mattes
+from understudy.faces.matte import Mattes, draw_mattes, matte_bounds
 from understudy.geometry import (
     Box,
     Transform,
@@ -62,16 +62,27 @@ class PlacedFace:
     Attributes:
         pixels: (H, W, 3) float32 RGB of `box`, scene-linear AP1.
         mattes: Soft and core matte (H, W).
-        st: (H, W, 2) float32: where each pixel lies in the crop, 0..1, origin bottom left.
         box: The plate's pixels that the face may change.
         confidence: 0..1.
+        crop: The pixels of the crop that it came from.
+        crop_from_plate: Takes plate pixels to pixels of the crop.
     """
 
     pixels: npt.NDArray[np.float32]
     mattes: Mattes
-    st: npt.NDArray[np.float32]
     box: Box
     confidence: float
+    crop: Box
+    crop_from_plate: Transform
+
+    @property
+    def st(self) -> npt.NDArray[np.float32]:
+        """(H, W, 2) float32: where each pixel lies in the crop, 0..1, origin bottom left."""
+        corners = apply_transform(self.crop_from_plate, [[0, 0], [1, 0], [0, 1]])
+        origin, right, down = st_from_points(corners, self.crop)
+        columns, rows = np.arange(self.box.left, self.box.right) + 0.5, np.arange(self.box.top, self.box.bottom) + 0.5
+        across, along = np.outer(columns, right - origin), np.outer(rows, down - origin)
+        return np.add(across[None], (along + origin)[:, None]).astype(np.float32)
 
 
 def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
@@ -80,27 +91,23 @@ def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
     crop = Box(0, 0, swapped.pixels.shape[1], swapped.pixels.shape[0])
     corners = [(crop.left, crop.top), (crop.right, crop.top), (crop.left, crop.bottom), (crop.right, crop.bottom)]
     square = bounds_of_points(apply_transform(plate_from_crop, corners)).intersect(frame.data_window)
-    if square.is_empty:
+    landmarks, transform = swapped.alignment.landmarks_plate, swapped.alignment.aligned_from_plate
+    drawn = matte_bounds(landmarks, transform).intersect(square)
+    if drawn.is_empty:
         return None
-    alignment = swapped.alignment
-    mattes = draw_mattes(alignment.landmarks_plate, alignment.aligned_from_plate, _UNIT_PLATE, square)
-    rows, columns = np.nonzero(mattes.soft)
-    if not len(rows):
+    mattes = draw_mattes(landmarks, transform, _UNIT_PLATE, drawn)
+    box = mattes.extent(drawn)
+    if box.is_empty:
         return None
-    box = Box(
-        square.left + int(columns.min()),
-        square.top + int(rows.min()),
-        square.left + int(columns.max()) + 1,
-        square.top + int(rows.max()) + 1,
-    )
-    inner = box.slices(square)
+    inner = box.slices(drawn)
     pixels = resample(swapped.pixels, crop, swapped.crop_from_plate, box)
     return PlacedFace(
         pixels=pixels,
         mattes=Mattes(mattes.soft[inner], mattes.core[inner]),
-        st=_st_map(swapped, crop, box),
         box=box,
-        confidence=alignment.confidence,
+        confidence=swapped.alignment.confidence,
+        crop=crop,
+        crop_from_plate=swapped.crop_from_plate,
     )
 
 
@@ -290,10 +297,3 @@ def _result_frame(
         metadata={**carried_attributes(frame), **attributes},
         float_channels=frozenset((*ST_CHANNELS, *cryptomatte.CHANNELS)),
     )
-
-
-def _st_map(swapped: SwappedFace, crop: Box, box: Box) -> npt.NDArray[np.float32]:
-    x, y = np.meshgrid(np.arange(box.left, box.right) + 0.5, np.arange(box.top, box.bottom) + 0.5)
-    points = np.column_stack([x.ravel(), y.ravel()])
-    st = st_from_points(apply_transform(swapped.crop_from_plate, points), crop)
-    return np.asarray(st.reshape(box.height, box.width, 2), np.float32)

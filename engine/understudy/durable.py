@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from understudy.errors import WriteError
 
-__all__ = ["append_line", "replacing", "sweep", "write_bytes", "write_text"]
+__all__ = ["append_line", "replacing", "show", "sweep", "unfinished", "write_bytes", "write_text"]
 
 _PART = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.part(\.[^.]+)?", re.DOTALL)
 
@@ -44,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(*folders: Path) -> int:
-    """Deletes what killed writers left of `replacing` in these folders, and says how many files that were.
+    """Deletes what killed writers left of `replacing` and `unfinished` in these folders, and says how much that was.
 
     In a folder that several machines share, each deletes only what its own processes wrote, and nothing of those that
     still run. What cannot be deleted stays: it is in nobody's way.
@@ -59,9 +60,36 @@ def sweep(*folders: Path) -> int:
                 part = _PART.fullmatch(name)
                 if part and part["machine"] == machine and not _is_running(int(part["process"])):
                     with contextlib.suppress(OSError):
-                        (folder / name).unlink()
+                        left = folder / name
+                        shutil.rmtree(left) if left.is_dir() else left.unlink()
                         swept += 1
     return swept
+
+
+@contextlib.contextmanager
+def unfinished(folder: Path) -> Iterator[Path]:
+    """The name of a hidden folder in `folder`, for whole files whose turn to be shown has not come; gone at the end.
+
+    `sweep` deletes what kills leave of such folders.
+    """
+    hidden = _part_beside(folder / "unfinished")
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def show(hidden: Path, path: Path) -> None:
+    """Gives a whole file of an `unfinished` folder its final name.
+
+    Raises:
+        WriteError: The folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden.replace(path)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tests.faces.conftest import made_up_landmarks
 from understudy.faces.alignment import align_face
 from understudy.faces.face import Face
-from understudy.faces.matte import Mattes, draw_mattes
-from understudy.geometry import Box, compose, crop_from_aligned, inverse
+from understudy.faces.matte import FACE_OVAL, Mattes, draw_mattes, matte_bounds
+from understudy.geometry import Box, apply_transform, compose, crop_from_aligned, inverse
 
 UNIT = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
@@ -70,3 +71,60 @@ def test_a_face_that_leaves_the_square_fades_out(face_at: Callable[..., Face]) -
     transform = align_face(face).aligned_from_plate
     soft = draw_mattes(landmarks, transform, UNIT, Box(0, 0, 400, 400)).soft
     assert soft[355:].max() == 0
+
+
+@pytest.mark.parametrize("side,roll", [(37, 0), (300, 33), (700, -71)])
+def test_a_matte_is_what_the_distances_of_all_pixels_to_all_edges_say(
+    face_at: Callable[..., Face], side: int, roll: int
+) -> None:
+    face = face_at(1, side * 0.61, side * 0.58, side, roll)
+    aligned_from_plate = align_face(face).aligned_from_plate
+    shape = (round(side * 1.2), round(side * 1.1))
+    mattes = drawn(face, Box(0, 0, shape[1], shape[0]))
+    x, y = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
+    points = apply_transform(aligned_from_plate, np.column_stack([x.ravel(), y.ravel()]))
+    oval = apply_transform(aligned_from_plate, face.landmarks_plate[list(FACE_OVAL)])
+    distance = np.full(len(points), np.inf)
+    inside = np.zeros(len(points), bool)
+    for start, end in zip(oval, np.roll(oval, -1, axis=0), strict=True):
+        way = end - start
+        share = np.clip((points - start) @ way / (way @ way), 0, 1)[:, None]
+        distance = np.minimum(distance, np.hypot(*(points - start - share * way).T))
+        crossing = start[0] + (points[:, 1] - start[1]) / (end[1] - start[1] or 1) * way[0]
+        inside ^= ((start[1] > points[:, 1]) != (end[1] > points[:, 1])) & (points[:, 0] < crossing)
+    t = np.clip((np.where(inside, distance, -distance) + 0.01) / 0.06, 0, 1)
+    edge = np.clip((0.5 - np.abs(points - 0.5).max(axis=1)) / 0.04, 0, 1)
+    expected = (t * t * (3 - 2 * t)) * (edge * edge * (3 - 2 * edge))
+    np.testing.assert_allclose(mattes.soft.ravel(), expected, atol=2e-6)
+
+
+def test_an_anamorphic_plate_has_the_matte_of_its_crop() -> None:
+    squeezed = made_up_landmarks() * (100, 200)
+    face = Face(1, squeezed, np.zeros(478, np.float32), 0.9)
+    aligned_from_plate = align_face(face, pixel_aspect=2.0).aligned_from_plate
+    aligned_from_crop = inverse(crop_from_aligned(200))
+    crop_from_plate = compose(inverse(aligned_from_crop), aligned_from_plate)
+    plate = draw_mattes(squeezed, aligned_from_plate, UNIT, Box(0, 0, 100, 200)).soft
+    crop = draw_mattes(squeezed, aligned_from_plate, inverse(crop_from_plate), Box(0, 0, 200, 200)).soft
+    points = np.array([[30.5, 100.5], [24.5, 60.5], [50.5, 163.5]])
+    for (x, y), (u, v) in zip(points, apply_transform(crop_from_plate, points), strict=True):
+        assert plate[int(y), int(x)] == pytest.approx(crop[int(v), int(u)], abs=0.05)
+
+
+def test_the_extent_holds_the_whole_matte_and_no_more(face_at: Callable[..., Face]) -> None:
+    box = Box(10, 20, 400, 410)
+    mattes = drawn(face_at(1, 200, 200, 250), box)
+    extent = mattes.extent(box)
+    rows, columns = extent.slices(box)
+    assert np.count_nonzero(mattes.soft[rows, columns]) == np.count_nonzero(mattes.soft)
+    assert mattes.soft[rows.start, columns].max() > 0 and mattes.soft[rows, columns.stop - 1].max() > 0
+    assert drawn(face_at(1, 900, 900, 100), box).extent(box).is_empty
+
+
+def test_no_matte_lies_beyond_its_bounds(face_at: Callable[..., Face]) -> None:
+    face = face_at(1, 200.4, 199.7, 250, 31)
+    aligned_from_plate = align_face(face).aligned_from_plate
+    bounds, box = matte_bounds(face.landmarks_plate, aligned_from_plate), Box(0, 0, 400, 400)
+    extent = drawn(face, box).extent(box)
+    assert bounds.intersect(extent) == extent
+    assert bounds.width * bounds.height < 1.1 * extent.width * extent.height

@@ -12,13 +12,14 @@ from tests.jobs.made_up_shot import SIZE, coded_plate, made_up_shot, textured_pl
 from understudy import cryptomatte
 from understudy.cli.app import main
 from understudy.color import DEFAULT_CONFIG
-from understudy.errors import SettingsError
+from understudy.errors import BrokenFrameError, SettingsError
 from understudy.faces.crop import crop_face
 from understudy.geometry import Box, apply_transform, inverse
+from understudy.jobs import pipeline
 from understudy.jobs.extract import shot_alignments
 from understudy.jobs.shot import open_shot
-from understudy.jobs.swap import run_swap
-from understudy.plates import COMPRESSIONS, Frame, read_frame
+from understudy.jobs.swap import read_manifest, run_swap
+from understudy.plates import COMPRESSIONS, Frame, read_frame, write_frame
 from understudy.resample import resample
 from understudy.settings.project import ProjectFolder, create_project
 
@@ -162,3 +163,32 @@ def test_settings_know_the_compressions_that_can_be_written(tmp_path: Path) -> N
         with_settings(folder, "swap.compression=zipp")
     with pytest.raises(SettingsError, match="pxr24 cuts the 32 bits of the ST map"):
         with_settings(folder, "swap.compression=pxr24", "swap.st_map=true")
+
+
+def test_results_do_not_depend_on_how_many_frames_are_in_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made_up_shot(tmp_path, monkeypatch, [textured_plate(seed) for seed in range(5)])
+    files = []
+    for workers in (1, 4):
+        monkeypatch.setattr(pipeline, "workers_for", lambda workers=workers: workers)
+        out = tmp_path / str(workers)
+        made = run_swap(folder, "s", "m", with_comp=True, out=out)
+        assert made.written == (1001, 1002, 1003, 1004, 1005)
+        files.append({path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
+    assert len(files[0]) == 11
+    assert files[0] == files[1]
+
+
+def test_a_frame_that_fails_ends_a_swap_and_those_before_it_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made_up_shot(tmp_path, monkeypatch, [textured_plate(seed) for seed in range(6)])
+    broken = tmp_path / "plates" / "s.1003.exr"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    monkeypatch.setattr(pipeline, "workers_for", lambda: 4)
+    with pytest.raises(BrokenFrameError, match=r"s\.1003\.exr"):
+        run_swap(folder, "s", "m")
+    out = folder.swaps("s")
+    assert sorted(read_manifest(out / "manifest.jsonl")) == [1001, 1002]
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.jsonl", "s.1001.exr", "s.1002.exr"]
+    write_frame(broken, textured_plate(2))
+    assert run_swap(folder, "s", "m").kept == (1001, 1002)

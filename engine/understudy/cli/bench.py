@@ -1,4 +1,4 @@
-"""Commands that measure: how the engine behaves under load and under attack, and what its way costs."""
+"""Commands that measure: what a frame costs, how exact resampling is, and how the engine bears load and attack."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from understudy.cli.terminal import Stopped, print_facts, print_json, watching
+from understudy.cli.synth import SIZE, parsed_size
+from understudy.cli.terminal import Stopped, print_facts, print_json, print_table, watching
 from understudy.errors import EngineError, SettingsError
 from understudy.progress import OnProgress
 from understudy.settings.project import ProjectFolder
 
 if TYPE_CHECKING:
     from understudy.bench.hostile import HostileResult
+    from understudy.bench.io import IoResult
     from understudy.bench.load import LoadResult
     from understudy.bench.one_frame import FrameResult
 
@@ -25,9 +27,51 @@ T = TypeVar("T")
 bench = typer.Typer(help="Measurements, on this machine.", no_args_is_help=True)
 
 
-@bench.callback()
-def _group() -> None:
-    """Keeps `rpc` a word of the command line while it is the only measurement."""
+@bench.command("io")
+def bench_io(
+    size: Annotated[str, SIZE] = "4096x2160",
+    frames: Annotated[int, typer.Option(min=2, help="Of the plate.")] = 8,
+    compression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Of plate and results; may be given several times.")
+    ] = None,
+    colorspace: Annotated[str, typer.Option(metavar="NAME", help="That the plate is in.")] = "ACES2065-1",
+    model_size: Annotated[int, typer.Option(min=64, max=2048, help="Side of the model in pixels.")] = 1024,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")] = False,
+) -> None:
+    """Measure what a frame costs from plate to result without the network: step by step, the floor, the whole job.
+
+    A plate is made in a temporary folder, with a face of 0.65 of its height.
+    """
+    from understudy.bench.io import measure_io
+
+    names, results = compression or ["zip", "htj2k256"], []
+    with watching(quiet=as_json) as on_progress:
+        for name in names:
+            measured = measure_io(parsed_size(size), frames, name, colorspace, model_size, on_progress)
+            results.append(_unless_stopped(measured))
+    if as_json:
+        print_json([result.to_json() for result in results])
+        return
+    for result in results:
+        print_table(*_io_table(result))
+
+
+@bench.command("resample")
+def bench_resample(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")] = False,
+) -> None:
+    """Compare ways to resample: how near a crop that is put back comes to its plate. Takes a minute or two."""
+    from understudy.bench.filters import compare_filters
+
+    with watching(quiet=as_json) as on_progress:
+        tables = _unless_stopped(compare_filters(on_progress)).to_json()
+    if as_json:
+        print_json(tables)
+        return
+    for title, rows in tables.items():
+        columns = list(next(iter(rows.values())))
+        cells = [[name, *(f"{row[column]:.3g}" for column in columns)] for name, row in rows.items()]
+        print_table(title, ["", *columns], cells)
 
 
 @bench.command("rpc")
@@ -105,6 +149,27 @@ def _own_footage(options: list[str], frames: int, rounds: int, on_progress: OnPr
         load = _unless_stopped(load)
         one = _one_frame(options, project, SHOT, MODEL, FIRST_FRAME, rounds, on_progress)
     return {"load": load, "frame": one}
+
+
+def _io_table(result: IoResult) -> tuple[str, list[str], list[list[str]]]:
+    """Title, columns and rows of one compression's figures."""
+    title = (
+        f"{result.compression}, {result.size[0]}x{result.size[1]}, {result.frames} frames in {result.space}, "
+        f"face {result.face_px:.0f} px; plate {result.plate_mb:.1f} MB, result {result.result_mb:.1f} MB a frame"
+    )
+    costs = {
+        **result.steps,
+        "all steps": result.total,
+        "the whole job": result.job,
+        **{f"floor: {name}": cost for name, cost in result.floor.items()},
+    }
+    rows = [[name, f"{cost.wall_ms:.0f} ms", f"{cost.cpu_ms:.0f} ms"] for name, cost in costs.items()]
+    rows.append([f"slowest step, or CPU of the job / {result.cores} cores", f"{result.bound_ms:.0f} ms", ""])
+    rows.append(["the job, of that", f"{result.ratio:.2f}", ""])
+    rows.append(["the same of the cores that were left", f"{result.ratio_of_the_rest:.2f}", ""])
+    rows.append(["cores that other programs kept busy", f"{result.others_cores:.1f}", ""])
+    rows.append(["most memory held", f"{result.largest_mb:.0f} MB", ""])
+    return title, ["one frame", "wall", "CPU"], rows
 
 
 def _unless_stopped(result: T | None) -> T:

@@ -15,11 +15,11 @@ from understudy.errors import SettingsError
 if TYPE_CHECKING:
     from understudy.synthetic.benchmark import Written
 
-__all__ = ["synth"]
+__all__ = ["SIZE", "parsed_size", "synth"]
 
 synth = typer.Typer(help="Synthetic performers: shots, benchmark sets, scores.", no_args_is_help=True)
 
-_SIZE = typer.Option(metavar="WxH", help="Up to 4096x2160.")
+SIZE = typer.Option(metavar="WxH", help="Up to 4096x2160.")
 _SIZE_TEXT = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
@@ -31,7 +31,7 @@ def synth_shot(
     lighting_seed: Annotated[int, typer.Option(help="In which light.")] = 1,
     face_seed: Annotated[int | None, typer.Option(help="Whose face, for an ideal swap.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="How many.")] = 48,
-    size: Annotated[str, _SIZE] = "1920x1080",
+    size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
@@ -49,7 +49,7 @@ def synth_shot(
             lighting_seed=lighting_seed,
             face_seed=face_seed,
             frames=frames,
-            size=_parsed_size(size),
+            size=parsed_size(size),
             occluder=occluder,
             on_progress=on_progress,
         )
@@ -63,7 +63,7 @@ def synth_set(
     source_seed: Annotated[int, typer.Option(help="Seed of the source identity, the face put in.")],
     frames: Annotated[int, typer.Option(min=1, help="Frames of the plate.")] = 48,
     train_frames: Annotated[int, typer.Option(min=1, help="Frames of training footage, for each identity.")] = 72,
-    size: Annotated[str, _SIZE] = "1920x1080",
+    size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
@@ -80,7 +80,7 @@ def synth_set(
             source_seed=source_seed,
             frames=frames,
             train_frames=train_frames,
-            size=_parsed_size(size),
+            size=parsed_size(size),
             occluder=occluder,
             on_progress=on_progress,
         )
@@ -120,7 +120,12 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _parsed_size(text: str) -> tuple[int, int]:
+def parsed_size(text: str) -> tuple[int, int]:
+    """Width and height of a size such as `1920x1080`.
+
+    Raises:
+        SettingsError: The text is no such size.
+    """
     match = _SIZE_TEXT.fullmatch(text.strip().lower())
     if match is None:
         raise SettingsError(f"'{text}' is no picture size; write it as 1920x1080.", text=text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,6 @@ class FaceCrop:
 
     Attributes:
         pixels: (S, S, 3) float32 RGB, scene-linear AP1, unbounded.
-        mattes: Soft and core matte (S, S).
         alignment: Of the face in its plate.
         size: Side of the model's square, in pixels of the crop.
         margin: What the crop shows beyond it on each side, as a share of `size`.
@@ -33,7 +33,6 @@ class FaceCrop:
     """
 
     pixels: npt.NDArray[np.float32]
-    mattes: Mattes
     alignment: Alignment
     size: int
     margin: float
@@ -43,6 +42,15 @@ class FaceCrop:
     def crop_from_plate(self) -> Transform:
         """Takes plate pixels to pixels of this crop."""
         return compose(crop_from_aligned(self.size, self.margin), self.alignment.aligned_from_plate)
+
+    @cached_property
+    def mattes(self) -> Mattes:
+        """Soft and core matte (S, S): drawn when they are asked for, which a swap never does."""
+        side = self.pixels.shape[0]
+        transform = self.alignment.aligned_from_plate
+        return draw_mattes(
+            self.alignment.landmarks_plate, transform, inverse(self.crop_from_plate), Box(0, 0, side, side)
+        )
 
     @property
     def face_rgb(self) -> tuple[float, float, float]:
@@ -93,14 +101,14 @@ def crop_face(
     plate_from_crop = inverse(compose(crop_from_aligned(size, margin), alignment.aligned_from_plate))
     side = crop_side(size, margin)
     target = Box(0, 0, side, side)
-    mattes = draw_mattes(alignment.landmarks_plate, alignment.aligned_from_plate, plate_from_crop, target)
     region = source_region(plate_from_crop, target, frame.data_window)
     if region.is_empty:
-        return FaceCrop(np.zeros((side, side, 3), np.float32), mattes, alignment, size, margin)
-    seen, mended = repaired(np.ascontiguousarray(frame.rgb(layer)[region.slices(frame.data_window)]))
+        return FaceCrop(np.zeros((side, side, 3), np.float32), alignment, size, margin)
+    part = replace(frame, pixels=frame.pixels[region.slices(frame.data_window)], data_window=region)
+    seen, mended = repaired(part.rgb(layer))
     light = color.ap1_from_working(color.to_working(seen, space))
     pixels = resample(light, region, plate_from_crop, target)
-    return FaceCrop(pixels, mattes, alignment, size, margin, mended)
+    return FaceCrop(pixels, alignment, size, margin, mended)
 
 
 def crop_region(alignment: Alignment, size: int, margin: float = 0.0) -> Box:

@@ -23,7 +23,7 @@ from understudy.color import MIDDLE_GREY, TrainingSpace, luminance
 from understudy.errors import FaceError
 from understudy.faces.face import Face
 from understudy.geometry import Box, Points, Transform, apply_transform, compose, inverse
-from understudy.resample import resample, source_region
+from understudy.resample import resample_roughly, source_region
 
 __all__ = ["FaceFinder"]
 
@@ -145,7 +145,7 @@ class FaceFinder:
         if region.width < 8 or region.height < 8:
             return None
         part = pixels[region.slices(window)]
-        seen = resample(part, region, plate_from_mesh, target, order=1, most_samples=_MOST_MESH_SAMPLES)
+        seen = resample_roughly(part, region, plate_from_mesh, target, most_samples=_MOST_MESH_SAMPLES)
         with contextlib.nullcontext() if self._has_seen_a_face else _quiet_native_logging():
             answer = self._mesh.process(_exposed_view(seen)).multi_face_landmarks
         self._has_seen_a_face |= bool(answer)

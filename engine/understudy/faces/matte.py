@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from understudy.geometry import Box, Points, Transform, apply_transform, compose, inverse, scale_of
+from understudy.compiled import compiled
+from understudy.geometry import Box, Points, Transform, apply_transform, bounds_of_points, compose, inverse
 
-__all__ = ["FACE_OVAL", "Mattes", "draw_mattes"]
+__all__ = ["FACE_OVAL", "Mattes", "draw_mattes", "matte_bounds"]
 
 FACE_OVAL: tuple[int, ...] = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
@@ -22,6 +23,7 @@ _OUTSIDE = 0.01
 _INSIDE = 0.05
 _CORE = 0.06
 _BORDER = 0.04
+_TILE = 16
 
 Matte = npt.NDArray[np.float32]
 """(H, W) float32, 0..1."""
@@ -44,12 +46,25 @@ class Mattes:
         """(H, W) float32 0..1: 1 where `soft` is a half, 0 where it is 0 or 1."""
         return 4 * self.soft * (1 - self.soft)
 
+    def extent(self, box: Box) -> Box:
+        """The smallest part of the drawn `box` that holds all of the soft matte; may be empty."""
+        rows, columns = np.flatnonzero(self.soft.any(axis=1)), np.flatnonzero(self.soft.any(axis=0))
+        if not len(rows):
+            return Box(box.left, box.top, box.left, box.top)
+        return Box(
+            box.left + int(columns[0]),
+            box.top + int(rows[0]),
+            box.left + int(columns[-1]) + 1,
+            box.top + int(rows[-1]) + 1,
+        )
+
 
 def draw_mattes(landmarks_plate: Points, aligned_from_plate: Transform, to_plate: Transform, box: Box) -> Mattes:
     """The mattes of a face, drawn at the resolution in which they are needed.
 
     The feather runs from 1 % of the square outside the face oval to 5 % inside. Near the border of the square, beyond
-    which the model sees nothing, the matte fades out.
+    which the model sees nothing, the matte fades out. Distances are exact and measured in the square, so that a face
+    looks the same in its crop and in a plate of any pixel aspect.
 
     Args:
         landmarks_plate: (478, 2) plate pixels.
@@ -60,46 +75,118 @@ def draw_mattes(landmarks_plate: Points, aligned_from_plate: Transform, to_plate
     Returns:
         Mattes of shape (box.height, box.width).
     """
-    aligned_from_pixels = compose(aligned_from_plate, to_plate)
-    pixels_per_square = 1 / scale_of(aligned_from_pixels)
-    oval = apply_transform(inverse(to_plate), landmarks_plate[list(FACE_OVAL)]) - (box.left, box.top)
-    oval_distance = _signed_distance(oval, box) / pixels_per_square
-    border = _ramp(0.0, _BORDER, _border_distance(aligned_from_pixels, box))
-    return Mattes(
-        soft=_ramp(-_OUTSIDE, _INSIDE, oval_distance) * border,
-        core=_ramp(_INSIDE, _CORE, oval_distance) * (border == 1),
+    oval = apply_transform(aligned_from_plate, landmarks_plate[list(FACE_OVAL)])
+    pixels_from_index = np.array([[1.0, 0.0, box.left + 0.5], [0.0, 1.0, box.top + 0.5]])
+    aligned_from_index = compose(aligned_from_plate, to_plate, pixels_from_index)
+    soft, core = np.empty((2, box.height, box.width), np.float32)
+    _fill_mattes(_edges(oval), aligned_from_index, soft, core)
+    return Mattes(soft, core)
+
+
+def matte_bounds(landmarks_plate: Points, aligned_from_plate: Transform) -> Box:
+    """Plate pixels beyond which a face has no matte."""
+    oval = landmarks_plate[list(FACE_OVAL)]
+    plate_from_aligned = inverse(aligned_from_plate)
+    reach = math.ceil(_OUTSIDE * float(np.abs(plate_from_aligned[:, :2]).sum(axis=1).max()))
+    return bounds_of_points(oval).grown(reach)
+
+
+def _edges(outline: Points) -> Points:
+    """(N, 5) float64 of a closed outline (N, 2): start, way to the next point, and 1 / its length squared or 0."""
+    ways = np.roll(outline, -1, axis=0) - outline
+    squares = (ways**2).sum(axis=1)
+    return np.column_stack([outline, ways, np.divide(1, squares, out=np.zeros_like(squares), where=squares > 0)])
+
+
+@compiled
+def _fill_mattes(edges: Points, aligned_from_index: Transform, soft: Matte, core: Matte) -> None:
+    """Fills both mattes, square by square.
+
+    No distance changes faster than the place does: where a square's middle lies further from feather and border than
+    its corners do from its middle, the whole square is 0 or 1. Elsewhere only the edges that can be the nearest are
+    asked.
+    """
+    height, width = soft.shape
+    corner = (
+        _TILE
+        / 2
+        * np.sqrt(
+            (abs(aligned_from_index[0, 0]) + abs(aligned_from_index[0, 1])) ** 2
+            + (abs(aligned_from_index[1, 0]) + abs(aligned_from_index[1, 1])) ** 2
+        )
+    )
+    distances, near = np.empty(len(edges)), np.empty(edges.shape)
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            bottom, right = min(top + _TILE, height), min(left + _TILE, width)
+            x, y = _aligned(aligned_from_index, left + (_TILE - 1) / 2, top + (_TILE - 1) / 2)
+            for edge in range(len(edges)):
+                distances[edge] = math.sqrt(_squared_distance(edges[edge], x, y))
+            nearest, inside = distances.min(), _is_inside(edges, x, y)
+            signed = nearest if inside else -nearest
+            to_border = min(0.5 - abs(x - 0.5), 0.5 - abs(y - 0.5))
+            if signed < -_OUTSIDE - corner or to_border < -corner:
+                soft[top:bottom, left:right] = 0
+                core[top:bottom, left:right] = 0
+            elif signed > _CORE + corner and to_border > _BORDER + corner:
+                soft[top:bottom, left:right] = 1
+                core[top:bottom, left:right] = 1
+            else:
+                count = 0
+                for edge in range(len(edges)):
+                    if distances[edge] <= nearest + 2 * corner:
+                        near[count] = edges[edge]
+                        count += 1
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        x, y = _aligned(aligned_from_index, column, row)
+                        if nearest <= corner:
+                            inside = _is_inside(edges, x, y)
+                        soft[row, column], core[row, column] = _matte_at(near[:count], inside, x, y)
+
+
+@compiled
+def _matte_at(edges: Points, inside: bool, x: float, y: float) -> tuple[float, float]:
+    """Soft and core matte at one place of the unit square."""
+    square = np.inf
+    for edge in range(len(edges)):
+        square = min(square, _squared_distance(edges[edge], x, y))
+    distance = math.sqrt(square) if inside else -math.sqrt(square)
+    to_border = min(0.5 - abs(x - 0.5), 0.5 - abs(y - 0.5))
+    soft = _ramp(-_OUTSIDE, _INSIDE, distance) * _ramp(0.0, _BORDER, to_border)
+    return soft, (_ramp(_INSIDE, _CORE, distance) if to_border >= _BORDER else 0.0)
+
+
+@compiled
+def _aligned(aligned_from_index: Transform, column: float, row: float) -> tuple[float, float]:
+    return (
+        aligned_from_index[0, 0] * column + aligned_from_index[0, 1] * row + aligned_from_index[0, 2],
+        aligned_from_index[1, 0] * column + aligned_from_index[1, 1] * row + aligned_from_index[1, 2],
     )
 
 
-def _ramp(start: float, end: float, values: Matte) -> Matte:
-    """(H, W) float32: 0 up to `start`, 1 from `end`, the cubic 3t^2 - 2t^3 between."""
-    t = np.clip((values - np.float32(start)) / np.float32(end - start), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+@compiled
+def _squared_distance(edge: npt.NDArray[np.float64], x: float, y: float) -> float:
+    """From a place to the nearest point of an edge."""
+    across, down = x - edge[0], y - edge[1]
+    share = min(max((across * edge[2] + down * edge[3]) * edge[4], 0.0), 1.0)
+    across, down = across - share * edge[2], down - share * edge[3]
+    return float(across * across + down * down)
 
 
-def _signed_distance(polygon: Points, box: Box) -> Matte:
-    """(H, W) float32: distance in pixels of each pixel's centre to the polygon, positive inside.
-
-    Drawn twice as large where the face is small, because OpenCV's distances count whole pixels.
-    """
-    finer = max(1, min(4, round(1024 / max(box.width, box.height, 1))))
-    shape = (box.height * finer, box.width * finer)
-    inside = np.zeros(shape, np.uint8)
-    fixed = np.round((polygon * finer - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(inside, [fixed], 1, lineType=cv2.LINE_8, shift=4)
-    if not inside.any():
-        return np.full((box.height, box.width), -1e6, np.float32)
-    within = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    without = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    signed = np.where(inside > 0, within - 0.5, 0.5 - without).astype(np.float32)
-    blocks = signed.reshape(box.height, finer, box.width, finer).mean(axis=(1, 3), dtype=np.float32)
-    return np.asarray(blocks / finer, np.float32)
+@compiled
+def _is_inside(edges: Points, x: float, y: float) -> bool:
+    """Whether a ray to the right crosses the outline an odd number of times."""
+    inside = False
+    for edge in range(len(edges)):
+        first, second = edges[edge, 1], edges[edge, 1] + edges[edge, 3]
+        if (first > y) != (second > y) and x < edges[edge, 0] + (y - first) / (second - first) * edges[edge, 2]:
+            inside = not inside
+    return inside
 
 
-def _border_distance(aligned_from_pixels: Transform, box: Box) -> Matte:
-    """(H, W) float32: distance of each pixel's centre to the nearest border of the unit square, in its sides."""
-    x = (np.arange(box.left, box.right) + 0.5)[None, :]
-    y = (np.arange(box.top, box.bottom) + 0.5)[:, None]
-    (xx, xy, x0), (yx, yy, y0) = aligned_from_pixels
-    across, down = xx * x + xy * y + x0, yx * x + yy * y + y0
-    return np.asarray(np.minimum(0.5 - np.abs(across - 0.5), 0.5 - np.abs(down - 0.5)), np.float32)
+@compiled
+def _ramp(start: float, end: float, value: float) -> float:
+    """0 up to `start`, 1 from `end`, the cubic 3t^2 - 2t^3 between."""
+    t = min(max((value - start) / (end - start), 0.0), 1.0)
+    return t * t * (3 - 2 * t)

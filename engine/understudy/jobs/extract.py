@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +13,21 @@ from understudy.color import pinned_name
 from understudy.durable import sweep
 from understudy.errors import NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
-from understudy.faces.crop import crop_face, crop_region
+from understudy.faces.crop import FaceCrop, crop_face, crop_region
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.faces.track import aligned_track, largest_track
+from understudy.geometry import Box
+from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
-from understudy.plates import format_frames, repaired
+from understudy.plates import Pixels, format_frames, repaired
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import json_hash
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["Extracted", "find_faces", "run_extract", "shot_alignments"]
+__all__ = ["Extracted", "find_faces", "run_extract", "search_stamp", "shot_alignments"]
 
 _LOGGER = logging.getLogger(__name__)
 _FINDER = "finder-1"
@@ -123,22 +126,30 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
     """
     path = folder.faces_file(shot.name)
     known = read_found_frames(path)
-    stamps = {number: f"{shot.stamp(number)}:{_FINDER}" for number in frames}
+    stamps = {number: search_stamp(shot, number) for number in frames}
     missing = [number for number in frames if number not in known or known[number].stamp != stamps[number]]
     if not missing:
         return True
     done = len(frames) - len(missing)
-    with FaceFinder() as finder:
-        for number, frame in shot.read_all(missing):
-            seen, _ = repaired(frame.rgb(shot.layer))
-            working = shot.color.to_working(seen, shot.space.name)
-            pixels = shot.color.ap1_from_working(working)
-            faces = finder.find(pixels, frame.data_window, number, frame.pixel_aspect)
+
+    def look(number: int) -> tuple[Pixels, Box]:
+        frame = shot.read(number)
+        seen, _ = repaired(frame.rgb(shot.layer))
+        return shot.color.ap1_from_working(shot.color.to_working(seen, shot.space.name)), frame.data_window
+
+    with FaceFinder() as finder, closing(frames_in_order(missing, look)) as looked_at:
+        for number, (pixels, window) in looked_at:
+            faces = finder.find(pixels, window, number, shot.pixel_aspect)
             append_found_frame(path, FoundFrame(number, faces, stamps[number]))
             done += 1
             if not on_progress(Progress("finding faces", done, len(frames), f"frame {number}")) and done < len(frames):
                 return False
     return True
+
+
+def search_stamp(shot: OpenedShot, number: int) -> str:
+    """What a frame's line in `faces.jsonl` must say for its faces not to be searched for again."""
+    return f"{shot.stamp(number)}:{_FINDER}"
 
 
 def shot_alignments(folder: ProjectFolder, shot: OpenedShot) -> dict[int, Alignment]:
@@ -217,15 +228,19 @@ def _write_crops(
     missing = [number for number in by_frame if not faceset.holds(shot.name, number, stamps[number])]
     done, cropped = len(wanted) - len(missing), 0
     mended: dict[int, int] = {}
-    for number, frame in shot.read_all(
-        missing, lambda number: crop_region(by_frame[number], faceset.size, faceset.margin)
-    ):
-        crop = crop_face(frame, shot.space.name, shot.color, by_frame[number], faceset.size, faceset.margin, shot.layer)
-        mended.update({number: crop.mended} if crop.mended else {})
-        faceset.write_crop(shot.name, crop, stamps[number], shot.color)
-        done, cropped = done + 1, cropped + 1
-        if not on_progress(Progress("cropping faces", done, len(wanted), f"frame {number}")) and done < len(wanted):
-            break
+    size, margin = faceset.size, faceset.margin
+
+    def crop_of(number: int) -> FaceCrop:
+        frame = shot.read(number, crop_region(by_frame[number], size, margin))
+        return crop_face(frame, shot.space.name, shot.color, by_frame[number], size, margin, shot.layer)
+
+    with closing(frames_in_order(missing, crop_of)) as crops:
+        for number, crop in crops:
+            mended.update({number: crop.mended} if crop.mended else {})
+            faceset.write_crop(shot.name, crop, stamps[number], shot.color)
+            done, cropped = done + 1, cropped + 1
+            if not on_progress(Progress("cropping faces", done, len(wanted), f"frame {number}")) and done < len(wanted):
+                break
     if mended:
         _LOGGER.warning(
             "Shot %s: %d pixels around the face are no numbers (NaN or infinite), in frame %s; in the crops their "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -116,26 +114,6 @@ class OpenedShot:
         frame = read_frame(path, self.selected, region, source)
         rgb_layer(frame, self.layer, path)
         return replace(frame, metadata=moved_timecode(frame.metadata, number - source)) if source != number else frame
-
-    def read_all(
-        self, numbers: Sequence[int], regions: Callable[[int], Box | None] = lambda _: None
-    ) -> Iterator[tuple[int, Frame]]:
-        """These frames in order; the next one is read while the caller works on the present one.
-
-        Args:
-            numbers: Of the frames.
-            regions: The plate's pixels that are needed of a frame; all where it gives None.
-
-        Raises:
-            PlateError: As `read`.
-        """
-        with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
-            ahead = [reader.submit(self.read, number, regions(number)) for number in numbers[:1]]
-            for index, number in enumerate(numbers):
-                frame = ahead.pop().result()
-                following = numbers[index + 1 : index + 2]
-                ahead.extend(reader.submit(self.read, after, regions(after)) for after in following)
-                yield number, frame
 
 
 def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:

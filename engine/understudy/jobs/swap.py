@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,14 @@ from understudy.composite import (
     layers_of,
     place_face,
 )
-from understudy.durable import append_line, sweep
+from understudy.durable import append_line, show, sweep, unfinished
 from understudy.errors import FacesetError, ModelFileError, NoFaceError
-from understudy.faces.crop import SwappedFace, crop_face
+from understudy.faces.crop import SwappedFace, crop_face, crop_region
 from understudy.faces.face import Alignment, read_found_frames
 from understudy.faces.faceset import Faceset
+from understudy.geometry import Box
 from understudy.jobs.extract import shot_alignments
+from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.model.device import chosen_device
 from understudy.model.snapshot import Snapshot, newest_snapshot, read_snapshot
@@ -82,6 +86,7 @@ class Swapper:
         consent: Of the source identity, plain values.
         settings: What to write.
         device: Where the model is.
+        turn: Held by the frame that is in the model: others are read and written meanwhile.
     """
 
     shot: OpenedShot
@@ -93,6 +98,7 @@ class Swapper:
     consent: Mapping[str, str]
     settings: SwapSettings
     device: torch.device
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     def recipe(self, number: int) -> str:
         """SHA-256 of everything that decides the pixels of a frame's results."""
@@ -123,7 +129,13 @@ class Swapper:
             return None
         size = self.snapshot.preset.model.size
         crop = crop_face(frame, self.shot.space.name, self.shot.color, alignment, size, 0.0, self.shot.layer)
-        return swap_face(self.model, crop, self.training, self.device)
+        with self.turn:
+            return swap_face(self.model, crop, self.training, self.device)
+
+    def region(self, number: int) -> Box | None:
+        """The plate's pixels that decide a frame's results, the composite apart; None for all of them."""
+        alignment = self.alignments.get(number)
+        return crop_region(alignment, self.snapshot.preset.model.size) if alignment else None
 
     @property
     def result_space(self) -> str:
@@ -248,13 +260,8 @@ def run_swap(
         if _is_done(target, shot_name, number, names, swapper.alignments)
         and (skip_existing or known.get(number, {}).get("recipe") == recipes[number])
     )
-    missing = [number for number in chosen if number not in set(kept)]
-    if with_comp and swapper.settings.compression not in _EXACT_HALF:
-        _LOGGER.warning(
-            "Compression %s changes pixels: outside the matte the composites will only look like the plate, and the "
-            "layers over the plate will not give them exactly. Set swap.compression=zips for that.",
-            swapper.settings.compression,
-        )
+    missing = sorted(set(chosen) - set(kept))
+    _warn_of_inexact(swapper.settings.compression, with_comp)
     _LOGGER.info(
         "Swap of %s with %s in %s: %d frames to write, %d kept",
         shot_name,
@@ -263,15 +270,14 @@ def run_swap(
         len(missing),
         len(kept),
     )
-    written: list[int] = []
-    for number, frame in swapper.shot.read_all(missing):
-        files = _write_results(target, swapper, number, swapper.results(number, frame, with_comp))
-        line = {"schema": "manifest-1", "frame": number, "recipe": recipes[number], "files": files}
-        append_line(manifest, json.dumps(line, separators=(",", ":")))
-        written.append(number)
-        done = len(kept) + len(written)
-        if not on_progress(Progress("swapping", done, len(chosen), f"frame {number}")) and done < len(chosen):
-            break
+    written = []
+    with closing(_written_results(target, swapper, missing, with_comp)) as results:
+        for number, files in results:
+            _append_to_manifest(manifest, number, recipes[number], files)
+            written.append(number)
+            done = len(kept) + len(written)
+            if not on_progress(Progress("swapping", done, len(chosen), f"frame {number}")) and done < len(chosen):
+                break
     return Swapped(
         folder=target,
         space=swapper.result_space,
@@ -296,14 +302,43 @@ def read_manifest(path: Path) -> dict[int, dict[str, Any]]:
     return dict(sorted(known.items()))
 
 
-def _write_results(folder: Path, swapper: Swapper, number: int, pictures: Mapping[str, Frame]) -> dict[str, str]:
-    """Writes the pictures of a frame; returns the SHA-256 of each file by its path in the folder."""
-    files: dict[str, str] = {}
-    for name, picture in pictures.items():
-        path = _paths(folder, swapper.shot.name, number)[name]
-        write_frame(path, picture, _compression(name, swapper.settings))
-        files[str(path.relative_to(folder))] = file_hash(path)
-    return files
+def _written_results(
+    folder: Path, swapper: Swapper, numbers: Sequence[int], with_comp: bool
+) -> Generator[tuple[int, dict[str, str]], None, None]:
+    """Writes results, several frames at once; gives each frame, in order, with the SHA-256 of its files by their paths.
+
+    A frame's files get their final names when its turn comes: no result stands after a frame that failed, or after the
+    last one of a swap that was stopped.
+    """
+
+    def write(number: int) -> dict[str, str]:
+        files: dict[str, str] = {}
+        frame = swapper.shot.read(number, None if with_comp else swapper.region(number))
+        for name, picture in swapper.results(number, frame, with_comp).items():
+            path = _paths(hidden, swapper.shot.name, number)[name]
+            write_frame(path, picture, _compression(name, swapper.settings))
+            files[str(path.relative_to(hidden))] = file_hash(path)
+        return files
+
+    with unfinished(folder) as hidden, closing(frames_in_order(numbers, write)) as finished:
+        for number, files in finished:
+            for file in files:
+                show(hidden / file, folder / file)
+            yield number, files
+
+
+def _append_to_manifest(manifest: Path, number: int, recipe: str, files: Mapping[str, str]) -> None:
+    line = {"schema": "manifest-1", "frame": number, "recipe": recipe, "files": files}
+    append_line(manifest, json.dumps(line, separators=(",", ":")))
+
+
+def _warn_of_inexact(compression: Compression, with_comp: bool) -> None:
+    if with_comp and compression not in _EXACT_HALF:
+        _LOGGER.warning(
+            "Compression %s changes pixels: outside the matte the composites will only look like the plate, and the "
+            "layers over the plate will not give them exactly. Set swap.compression=zips for that.",
+            compression,
+        )
 
 
 def _compression(name: str, settings: SwapSettings) -> Compression:

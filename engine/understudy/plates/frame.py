@@ -74,7 +74,7 @@ class Frame:
         return self.layer((name,))[..., 0]
 
     def layer(self, names: tuple[str, ...]) -> Pixels:
-        """(H, W, len(names)) float32 of these channels, in this order.
+        """(H, W, len(names)) float32 of these channels, in this order; a view where they lie side by side.
 
         Raises:
             PlateError: One of them is missing; the names that exist are listed.
@@ -86,7 +86,10 @@ class Frame:
                 missing=tuple(missing),
                 channels=self.channels,
             )
-        return self.pixels[..., [self.channels.index(name) for name in names]]
+        places = [self.channels.index(name) for name in names]
+        if places == list(range(places[0], places[0] + len(places))):
+            return self.pixels[..., places[0] : places[0] + len(places)]
+        return self.pixels[..., places]
 
     def rgb(self, layer: str | None = None) -> Pixels:
         """(H, W, 3) float32 of the root RGB, or of a named layer; a picture with one channel is shown as grey."""
