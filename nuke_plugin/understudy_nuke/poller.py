@@ -1,0 +1,268 @@
+"""Follows the jobs of nodes, one thread for each: it asks the engine, and knobs are set in Nuke's main thread only.
+
+A watch ends when its job has ended, its node is deleted or the script is closed; the job itself goes on. It outlasts
+the engine: when that dies and comes back, the job is found again by its id.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import nuke
+
+from understudy_nuke import session
+from understudy_nuke._engine import client
+from understudy_nuke._engine.errors import EngineError, UnderstudyError
+from understudy_nuke.errands import Errand
+from understudy_nuke.knobs import Asked, is_alive, log, plain, remember_jobs, remembered_jobs, show, show_fault
+
+__all__ = ["Watch", "end_all", "in_main_thread", "watch_of"]
+
+_POLL_S = 0.4
+_GONE_POLL_S = 2.0
+_GONE = "The engine does not answer. The job goes on when the engine is back: 'Find or start' in the tab Shot."
+
+
+class _NodeGone(Exception):
+    """The node was deleted, or its script closed."""
+
+
+class Watch:
+    """What a node waits for: the steps of an errand, one after another.
+
+    Args:
+        node: The node.
+        errand: What it does.
+        asked: What the knobs asked when it began.
+        job_id: Of a job that was begun earlier and is to be followed; empty to begin.
+    """
+
+    def __init__(self, node: nuke.Node, errand: Errand, asked: Asked, job_id: str = "") -> None:
+        self.node = node
+        self.errand = errand
+        self.asked = asked
+        self._job_id = job_id
+        self._ended = threading.Event()
+        self._is_canceled = False
+        self._has_resumed = False
+        self._line = ""
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begins in a thread; without Nuke's window it runs straight through and returns when all is done."""
+        _watches().append(self)
+        if not nuke.GUI:
+            self.run()
+            return
+        self.thread = threading.Thread(target=self.run, name=f"understudy-{self.errand.name}", daemon=True)
+        self.thread.start()
+
+    def cancel(self) -> None:
+        """Asks the job to stop, at the next look at it."""
+        self._is_canceled = True
+
+    def end(self) -> None:
+        """Stops watching; the job goes on."""
+        self._ended.set()
+
+    def run(self) -> None:
+        """Does the steps; whatever goes wrong lands on the node."""
+        try:
+            said = self._steps()
+        except _NodeGone:
+            said = None
+        except UnderstudyError as error:
+            said = error.message, True
+        except Exception as error:
+            said = f"{session.sentence(error)}\n{traceback.format_exc()}", True
+        try:
+            if said is not None:
+                self._in_main(self._conclude, *said)
+        except _NodeGone:
+            pass
+        finally:
+            self._ended.set()
+            _watches().remove(self)
+
+    def _steps(self) -> tuple[str, bool] | None:
+        """The sentence at the end, and whether it is a fault; None when watching ended before."""
+        engine = self._connected()
+        if engine is None:
+            return None
+        with engine:
+            job = self._found(engine) if self._job_id else None
+            steps = list(self.errand.steps)
+            while job is not None and steps[0].kind != job.latest.kind:
+                steps.pop(0)
+                if not steps:
+                    return f"Job {job.id} is a {job.latest.kind}, which this node did not ask for.", True
+            for step in steps:
+                if self._is_canceled and job is None:
+                    return f"{self.errand.title}: canceled.", False
+                if job is None:
+                    engine.hello()  # opens a lost connection anew, which submitting may not
+                    job = step.submit(engine, self.asked)
+                    self._in_main(self._remember, job.id)
+                status = self._follow(job)
+                if status is None:
+                    return None
+                if status.state != "done":
+                    return self._unfinished(status)
+                self._in_main(self._finish, step.finish, status.results)
+                job = None
+        return f"{self.errand.title}: done.", False
+
+    def _connected(self) -> client.Engine | None:
+        """The engine; for a job of earlier it is waited for, None when watching ended before."""
+        while True:
+            try:
+                return session.connected()
+            except EngineError as error:
+                if not self._job_id or error.facts.get("reason") not in session.GONE:
+                    raise
+            self._say(_GONE)
+            if self._ended.wait(_GONE_POLL_S):
+                return None
+
+    def _found(self, engine: client.Engine) -> client.Job:
+        return engine.job(self._job_id)
+
+    def _follow(self, job: client.Job) -> client.JobStatus | None:
+        """The job's status when it has ended; None when watching ended before."""
+        has_asked = False
+        while True:
+            try:
+                if self._is_canceled and not has_asked:
+                    job.cancel()
+                    has_asked = True
+                status = job.status()
+                if status.state == "failed" and status.error.kind == "EngineStopped" and not self._has_resumed:
+                    self._has_resumed = True
+                    status = job.resume()
+                    self._in_main(log, self.node, f"{self.errand.title}: the engine had stopped; the job goes on.")
+            except EngineError as error:
+                if error.facts.get("reason") not in session.GONE:
+                    raise
+                self._say(_GONE)
+                if self._ended.wait(_GONE_POLL_S):
+                    return None
+                continue
+            if status.is_ended:
+                return status
+            self._say(progress_line(status))
+            if self._ended.wait(_POLL_S):
+                return None
+
+    def _unfinished(self, status: client.JobStatus) -> tuple[str, bool]:
+        if status.state == "canceled":
+            return f"{self.errand.title}: stopped. What is finished stays.", False
+        return status.error.message, True
+
+    def _say(self, line: str) -> None:
+        if line != self._line:
+            self._line = line
+            self._in_main(show, self.node, {self.errand.line: plain(line)})
+
+    def _remember(self, job_id: str) -> None:
+        remember_jobs(self.node, {**remembered_jobs(self.node), self.errand.name: job_id})
+
+    def _finish(self, finish: Callable[..., None], results: Any) -> None:
+        finish(self.node, self.asked, results)
+
+    def _conclude(self, text: str, is_fault: bool) -> None:
+        first = text.split("\n", 1)[0]
+        log(self.node, text)
+        show(self.node, {self.errand.line: plain(first)} if self.errand.shows_end or is_fault else {})
+        show_fault(self.node, first if is_fault else "")
+        kept = {name: job for name, job in remembered_jobs(self.node).items() if name != self.errand.name}
+        remember_jobs(self.node, kept)
+
+    def _in_main(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """What a call returns that Nuke's main thread makes, if the node is still there.
+
+        Raises:
+            _NodeGone: It is not, or watching has ended.
+        """
+
+        def guarded() -> Any:
+            if self._ended.is_set() or not is_alive(self.node):
+                raise _NodeGone
+            return call(*arguments)
+
+        return in_main_thread(guarded)
+
+
+def in_main_thread(call: Callable[[], Any]) -> Any:
+    """What a call returns, made by Nuke's main thread; its error is raised here.
+
+    Nuke itself would print the error and return None, and would hang when it is asked from its main thread.
+    """
+    if not nuke.GUI or threading.current_thread() is threading.main_thread():
+        return call()
+    answer = nuke.executeInMainThreadWithResult(_outcome, args=(call,))
+    if answer is None:
+        raise _NodeGone
+    value, error = answer
+    if error is not None:
+        raise error
+    return value
+
+
+def progress_line(status: client.JobStatus) -> str:
+    """How far a job is, in one line."""
+    if status.state == "waiting":
+        return f"waiting{': ' + status.waits_for if status.waits_for else ' for its turn'}"
+    if status.state == "canceling":
+        return "stopping"
+    parts = [status.stage or "starting"]
+    if status.total > 0:
+        parts.append(f"{status.done:.4g} of {status.total:.4g}")
+    parts += [part for part in (status.message, status.waits_for) if part]
+    if status.seconds_left is not None:
+        parts.append(f"{duration(status.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def watch_of(node: nuke.Node, errand: str = "") -> list[Watch]:
+    """The watches of a node, of one errand or of all."""
+    return [watch for watch in _watches() if watch.node == node and errand in ("", watch.errand.name)]
+
+
+def end_all() -> None:
+    """Stops watching every node, as when the script is closed. Jobs go on."""
+    for watch in list(_watches()):
+        watch.end()
+
+
+def end_of_this_node() -> None:
+    """Stops watching the node that Nuke is deleting."""
+    for watch in watch_of(nuke.thisNode()):
+        watch.end()
+
+
+@functools.lru_cache(maxsize=None)
+def _watches() -> list[Watch]:
+    """Those that run. The first call asks Nuke to tell when a script is closed or a node deleted."""
+    nuke.addOnScriptClose(end_all)
+    nuke.addOnDestroy(end_of_this_node, nodeClass="Group")
+    return []
+
+
+def _outcome(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return call(), None
+    except Exception as error:
+        return None, error
