@@ -68,14 +68,14 @@ class Errand:
     shows_end: bool = True
 
 
-def check_asked(errand: Errand, asked: Asked) -> None:
-    """Returns when everything that the errand needs is filled in.
+def check_asked(errand: Errand, asked: Asked, but: str = "") -> None:
+    """Returns when everything that the errand needs is filled in, except for `but`.
 
     Raises:
         SettingsError: Something is not, or cannot be meant; and where.
     """
     for name in errand.needs:
-        if not getattr(asked, name):
+        if name != but and not getattr(asked, name):
             label, tab = _LABELS[name]
             raise SettingsError(f"{errand.title}: fill in '{label}' (tab {tab}) first.")
     unfit = [letter for letter in _TCL if letter in asked.project]
@@ -85,7 +85,9 @@ def check_asked(errand: Errand, asked: Asked) -> None:
             "stands. Take a folder without."
         )
     if asked.project and not Path(asked.project).is_absolute():
-        raise SettingsError(f"The project folder '{asked.project}' must be a whole path, since the engine runs elsewhere.")
+        raise SettingsError(
+            f"The project folder '{asked.project}' must be a whole path, since the engine runs in another folder."
+        )
 
 
 def _submit_shot(engine: client.Engine, asked: Asked) -> client.Job:
@@ -102,7 +104,7 @@ def _submit_shot(engine: client.Engine, asked: Asked) -> client.Job:
     )
 
 
-def _finish_shot(node: nuke.Node, asked: Asked, results: Results) -> None:
+def _finish_shot(node: nuke.Node, _asked: Asked, results: Results) -> None:
     """Says which space the plate is in, and sets how the result is read."""
     losses = "".join(f"\n  {loss}" for loss in results["losses"])
     show(node, {"colorspace_line": plain(f"{results['colorspace']}: {results['reason']}")})
@@ -117,11 +119,15 @@ def _submit_extract(engine: client.Engine, asked: Asked) -> client.Job:
     return engine.extract(asked.project, asked.shot, asked.target, preset=asked.preset or None)
 
 
+def _finish_extract(_node: nuke.Node, _asked: Asked, _results: Results) -> None:
+    """The next step tells what was found."""
+
+
 def _submit_faces(engine: client.Engine, asked: Asked) -> client.Job:
     return engine.faces(asked.project, asked.shot)
 
 
-def _finish_faces(node: nuke.Node, asked: Asked, results: Results) -> None:
+def _finish_faces(node: nuke.Node, _asked: Asked, results: Results) -> None:
     show(node, {"faces_report": plain(faces_report(results))})
 
 
@@ -137,7 +143,7 @@ def _submit_train(engine: client.Engine, asked: Asked) -> client.Job:
     )
 
 
-def _finish_train(node: nuke.Node, asked: Asked, results: Results) -> None:
+def _finish_train(node: nuke.Node, _asked: Asked, results: Results) -> None:
     loss = f", loss {results['loss']:.4f}" if results.get("loss") is not None else ""
     show(node, {"train_line": plain(f"iteration {results['iteration']}{loss}: {results['because']}")})
 
@@ -146,7 +152,7 @@ def _submit_swap(engine: client.Engine, asked: Asked) -> client.Job:
     return engine.swap(asked.project, asked.shot, asked.model, frames=asked.range)
 
 
-def _finish_swap(node: nuke.Node, asked: Asked, results: Results) -> None:
+def _finish_swap(node: nuke.Node, _asked: Asked, results: Results) -> None:
     without = f" No face in {results['without_face']}." if results["without_face"] else ""
     parts = [f"{results[name]} {name}" for name in ("written", "kept") if results[name]]
     show(node, {"result": nuke_pattern(results["patterns"][0]), "swap_line": plain(f"{', '.join(parts)}.{without}")})
@@ -184,9 +190,8 @@ def faces_report(results: Results) -> str:
         lines.append(f"no face in {results['without_face']}")
     sizes = results.get("native_px")
     if sizes:
-        lines.append(
-            f"native size of the crop: {sizes['smallest']:.0f} to {sizes['largest']:.0f} px, median {sizes['median']:.0f}"
-        )
+        span = f"{sizes['smallest']:.0f} to {sizes['largest']:.0f} px, median {sizes['median']:.0f}"
+        lines.append(f"native size of the crop: {span}")
     return "\n".join(lines)
 
 
@@ -215,7 +220,7 @@ ERRANDS: Mapping[str, Errand] = {
             (*_FOR_SHOT, "target"),
             (
                 _SHOT,
-                Step("extract", _submit_extract, lambda node, asked, results: None),
+                Step("extract", _submit_extract, _finish_extract),
                 Step("faces", _submit_faces, _finish_faces),
             ),
             frames="all",
@@ -247,9 +252,7 @@ ERRANDS: Mapping[str, Errand] = {
             frames="one",
             shows_end=False,
         ),
-        _deliver_errand(
-            "deliver_cornerpin", "Corner pin", Step("deliver", _submit_deliver, deliver.paste_corner_pin)
-        ),
+        _deliver_errand("deliver_cornerpin", "Corner pin", Step("deliver", _submit_deliver, deliver.paste_corner_pin)),
         _deliver_errand("deliver_tracker", "Tracker", Step("deliver", _submit_deliver, deliver.paste_tracker)),
         _deliver_errand("deliver_stmap", "ST map", Step("swap", _submit_maps, deliver.make_st_map)),
         _deliver_errand("deliver_crop", "Crop", Step("swap", _submit_maps, deliver.make_crop_read)),

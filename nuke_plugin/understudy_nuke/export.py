@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,10 @@ from understudy_nuke._engine.errors import SettingsError, WriteError
 from understudy_nuke.frames import frames_text, parsed_frames, runs
 from understudy_nuke.knobs import parsed
 
-__all__ = ["Exported", "export_frames", "export_pattern"]
+__all__ = ["Exported", "UnfinishedError", "export_frames", "export_pattern"]
 
 _PART = ".part"
+_OLD_S = 86400.0
 _WRITE = {
     "file_type": "exr",
     "channels": "rgba",
@@ -113,7 +115,7 @@ def export_frames(
     stale = known.stale(hashes)
     done = dict(known.hashes)
     target = Path(pattern)
-    part = target.parent / f"{_PART}-{os.getpid()}"
+    part = target.parent / f"{_PART}-{secrets.token_hex(4)}"
     failure = ""
     try:
         if stale:
@@ -132,11 +134,11 @@ def export_frames(
         shutil.rmtree(part, ignore_errors=True)
     missing = [frame for frame in stale if done.get(frame) != hashes[frame]]
     if failure or missing:
-        raise Unfinished(failure, missing, Exported(pattern, done))
+        raise UnfinishedError(failure, missing, Exported(pattern, done))
     return Exported(pattern, done), stale
 
 
-class Unfinished(WriteError):
+class UnfinishedError(WriteError):
     """Not every frame was rendered; `exported` says what is on disk."""
 
     def __init__(self, failure: str, missing: Iterable[int], exported: Exported) -> None:
@@ -178,6 +180,7 @@ def _full_size() -> Iterator[None]:
 
 
 def _clear_parts(folder: Path) -> None:
-    """Takes away what a Nuke that was killed had begun: of this process, or of one that is gone since a day."""
+    """Takes away what a Nuke had begun that was killed; another one may be at work, so that only old folders go."""
     for left in folder.glob(f"{_PART}-*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if time.time() - left.stat().st_mtime > _OLD_S:
+            shutil.rmtree(left, ignore_errors=True)

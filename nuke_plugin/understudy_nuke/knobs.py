@@ -43,6 +43,7 @@ class Asked:
         frame: The frame that is shown.
         exported: What was rendered from upstream, see `export.Exported`; empty text when nothing was.
         frames: Frames of the shot, such as "1001-1010"; empty when the plate's files decide.
+        layer: Of the plate's files; empty for the root.
         ocio: Config for a project that has to be made: a name or path; empty for the engine's own.
     """
 
@@ -63,6 +64,7 @@ class Asked:
     result: str = ""
     exported: str = ""
     frames: str = ""
+    layer: str = ""
     ocio: str = ""
 
     @property
@@ -123,7 +125,7 @@ def show_fault(node: nuke.Node, text: str) -> None:
 def remembered_jobs(node: nuke.Node) -> dict[str, str]:
     """The node's unfinished jobs by the errand that each belongs to; what is not understood counts as none."""
     kinds, ids = str(node["job_kind"].value() or "").split(), str(node["job"].value() or "").split()
-    return dict(zip(kinds, ids)) if len(kinds) == len(ids) else {}
+    return {kind: ids[place] for place, kind in enumerate(kinds)} if len(kinds) == len(ids) else {}
 
 
 def remember_jobs(node: nuke.Node, jobs: Mapping[str, str]) -> None:

@@ -6,11 +6,12 @@ the engine: when that dies and comes back, the job is found again by its id.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import nuke
 
@@ -20,15 +21,23 @@ from understudy_nuke._engine.errors import EngineError, UnderstudyError
 from understudy_nuke.errands import Errand
 from understudy_nuke.knobs import Asked, is_alive, log, plain, remember_jobs, remembered_jobs, show, show_fault
 
-__all__ = ["Watch", "end_all", "in_main_thread", "watch_of"]
+__all__ = ["Aside", "Watch", "duration", "end_all", "in_main_thread", "progress_line", "watch_of"]
 
 _POLL_S = 0.4
 _GONE_POLL_S = 2.0
 _GONE = "The engine does not answer. The job goes on when the engine is back: 'Find or start' in the tab Shot."
 
 
-class _NodeGone(Exception):
+class _NodeGoneError(Exception):
     """The node was deleted, or its script closed."""
+
+
+class _End(NamedTuple):
+    """How an errand ended, in words."""
+
+    text: str
+    is_fault: bool = False
+    is_done: bool = False
 
 
 class Watch:
@@ -72,24 +81,23 @@ class Watch:
     def run(self) -> None:
         """Does the steps; whatever goes wrong lands on the node."""
         try:
-            said = self._steps()
-        except _NodeGone:
-            said = None
+            end = self._steps()
+        except _NodeGoneError:
+            end = None
         except UnderstudyError as error:
-            said = error.message, True
+            end = _End(error.message, is_fault=True)
         except Exception as error:
-            said = f"{session.sentence(error)}\n{traceback.format_exc()}", True
+            end = _End(f"{session.sentence(error)}\n{traceback.format_exc()}", is_fault=True)
         try:
-            if said is not None:
-                self._in_main(self._conclude, *said)
-        except _NodeGone:
-            pass
+            with contextlib.suppress(_NodeGoneError):
+                if end is not None:
+                    self._in_main(self._conclude, end)
         finally:
             self._ended.set()
             _watches().remove(self)
 
-    def _steps(self) -> tuple[str, bool] | None:
-        """The sentence at the end, and whether it is a fault; None when watching ended before."""
+    def _steps(self) -> _End | None:
+        """How the errand ended; None when watching ended before."""
         engine = self._connected()
         if engine is None:
             return None
@@ -99,10 +107,10 @@ class Watch:
             while job is not None and steps[0].kind != job.latest.kind:
                 steps.pop(0)
                 if not steps:
-                    return f"Job {job.id} is a {job.latest.kind}, which this node did not ask for.", True
+                    return _End(f"Job {job.id} is a {job.latest.kind}, which was not asked for here.", is_fault=True)
             for step in steps:
                 if self._is_canceled and job is None:
-                    return f"{self.errand.title}: canceled.", False
+                    return _End(f"{self.errand.title}: stopped before it began.")
                 if job is None:
                     engine.hello()  # opens a lost connection anew, which submitting may not
                     job = step.submit(engine, self.asked)
@@ -114,7 +122,7 @@ class Watch:
                     return self._unfinished(status)
                 self._in_main(self._finish, step.finish, status.results)
                 job = None
-        return f"{self.errand.title}: done.", False
+        return _End(f"{self.errand.title}: done.", is_done=True)
 
     def _connected(self) -> client.Engine | None:
         """The engine; for a job of earlier it is waited for, None when watching ended before."""
@@ -157,10 +165,10 @@ class Watch:
             if self._ended.wait(_POLL_S):
                 return None
 
-    def _unfinished(self, status: client.JobStatus) -> tuple[str, bool]:
+    def _unfinished(self, status: client.JobStatus) -> _End:
         if status.state == "canceled":
-            return f"{self.errand.title}: stopped. What is finished stays.", False
-        return status.error.message, True
+            return _End(f"{self.errand.title}: stopped. What is finished stays.")
+        return _End(status.error.message, is_fault=True)
 
     def _say(self, line: str) -> None:
         if line != self._line:
@@ -173,11 +181,12 @@ class Watch:
     def _finish(self, finish: Callable[..., None], results: Any) -> None:
         finish(self.node, self.asked, results)
 
-    def _conclude(self, text: str, is_fault: bool) -> None:
-        first = text.split("\n", 1)[0]
-        log(self.node, text)
-        show(self.node, {self.errand.line: plain(first)} if self.errand.shows_end or is_fault else {})
-        show_fault(self.node, first if is_fault else "")
+    def _conclude(self, end: _End) -> None:
+        first = end.text.split("\n", 1)[0]
+        log(self.node, end.text)
+        if self.errand.shows_end or not end.is_done:
+            show(self.node, {self.errand.line: plain(first)})
+        show_fault(self.node, first if end.is_fault else "")
         kept = {name: job for name, job in remembered_jobs(self.node).items() if name != self.errand.name}
         remember_jobs(self.node, kept)
 
@@ -185,15 +194,57 @@ class Watch:
         """What a call returns that Nuke's main thread makes, if the node is still there.
 
         Raises:
-            _NodeGone: It is not, or watching has ended.
+            _NodeGoneError: It is not, or watching has ended.
         """
 
         def guarded() -> Any:
             if self._ended.is_set() or not is_alive(self.node):
-                raise _NodeGone
+                raise _NodeGoneError
             return call(*arguments)
 
         return in_main_thread(guarded)
+
+
+class Aside:
+    """One question that a thread answers, and whose answer goes into knobs.
+
+    Args:
+        node: The node.
+        line: The knob that shows what went wrong.
+        ask: Gives knobs to set; called in a thread, or at once where Nuke has no window.
+    """
+
+    def __init__(self, node: nuke.Node, line: str, ask: Callable[[], Mapping[str, object]]) -> None:
+        self._node = node
+        self._line = line
+        self._ask = ask
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Asks."""
+        if not nuke.GUI:
+            self.run()
+            return
+        self.thread = threading.Thread(target=self.run, name="understudy-aside", daemon=True)
+        self.thread.start()
+
+    def run(self) -> None:
+        """Asks and shows the answer."""
+        fault = ""
+        try:
+            values = self._ask()
+        except Exception as error:
+            fault = session.sentence(error)
+            values = {self._line: plain(fault)}
+        with contextlib.suppress(_NodeGoneError):
+            in_main_thread(lambda: self._show(values, fault))
+
+    def _show(self, values: Mapping[str, object], fault: str) -> None:
+        if is_alive(self._node):
+            show(self._node, values)
+            show_fault(self._node, fault)
+            if fault:
+                log(self._node, fault)
 
 
 def in_main_thread(call: Callable[[], Any]) -> Any:
@@ -205,7 +256,7 @@ def in_main_thread(call: Callable[[], Any]) -> Any:
         return call()
     answer = nuke.executeInMainThreadWithResult(_outcome, args=(call,))
     if answer is None:
-        raise _NodeGone
+        raise _NodeGoneError
     value, error = answer
     if error is not None:
         raise error
@@ -253,7 +304,7 @@ def end_of_this_node() -> None:
         watch.end()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _watches() -> list[Watch]:
     """Those that run. The first call asks Nuke to tell when a script is closed or a node deleted."""
     nuke.addOnScriptClose(end_all)

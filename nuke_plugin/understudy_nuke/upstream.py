@@ -23,7 +23,7 @@ __all__ = ["PLATE", "Upstream", "frame_hashes", "look_upstream", "plate_node"]
 PLATE = 0
 """Number of the node's input for the plate."""
 
-MOST_IN_INDIE = 6
+MOST_IN_INDIE = 5
 """Upstream nodes that one button may touch there; the node itself, Root, a Write and the new nodes come to that."""
 
 _TRANSPARENT = ("Dot", "NoOp")
