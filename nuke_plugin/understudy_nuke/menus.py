@@ -47,8 +47,7 @@ def open_training_panel() -> None:
     """Shows the training panel in the pane of the properties."""
     from nukescripts import panels
 
-    panel = panels.restorePanel(PANEL_ID)
-    panel.addToPane(nuke.getPaneFor("Properties.1"))
+    panels.registerWidgetAsPanel(_PANEL, PANEL_TITLE, PANEL_ID, True).addToPane(nuke.getPaneFor("Properties.1"))
 
 
 def show_engine() -> threading.Thread:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import nuke
 
-from understudy_nuke.color import PlateColor, ScriptColor, plate_color, read_color
 from understudy_nuke._engine.errors import SettingsError
+from understudy_nuke.color import PlateColor, ScriptColor, plate_color, read_color
 
 __all__ = ["PLATE", "Upstream", "frame_hashes", "look_upstream", "plate_node"]
 

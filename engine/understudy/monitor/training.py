@@ -1,4 +1,7 @@
-"""What can be seen of a model while it trains: its log as columns, and its last two previews."""
+"""What can be seen of a model while it trains: its log as columns, and its last two previews.
+
+Standard library only; runs on Python 3.9, since a host's panel shows the same.
+"""
 
 from __future__ import annotations
 
@@ -171,5 +174,5 @@ def _thinned(rows: Sequence[Row]) -> list[Row]:
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
-    return tuple(sum(values) / len(values) if values else None for values in columns)
+    columns = ([row[place] for row in rows if row[place] is not None] for place in range(len(COLUMNS)))
+    return tuple(math.fsum(values) / len(values) if values else None for values in columns)  # type: ignore[arg-type]
