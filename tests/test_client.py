@@ -87,6 +87,27 @@ def test_a_preset_is_inspected_by_name_and_a_file_by_whole_path(given: str, aske
     assert sent == [("inspect", {"path": asked.format(here=Path.cwd())})]
 
 
+def test_what_a_host_asks_beside_the_long_jobs_is_sent_whole(tmp_path: Path) -> None:
+    sent: list[Any] = []
+    one, here = Engine(tmp_path, "test"), str(Path.cwd())
+    one.submit = lambda kind, request: sent.append((kind, request))  # type: ignore[assignment,method-assign,return-value]
+    one.describe("film")
+    one.shot("film", "sh010", plate="a.####.exr", frames="1-5", make_project=True, ocio="default")
+    one.identity("film", "anna", "source", consent="anna.yaml")
+    one.faces("film", "sh010", sheet=True)
+    one.deliver("film", "sh010", out="out", fusion_first=0)
+    project = {"project": f"{here}/film"}
+    plate = {"plate": f"{here}/a.####.exr", "frames": "1-5", "make_project": True, "ocio": "default"}
+    identity = {"name": "anna", "role": "source", "synthetic": False, "consent": f"{here}/anna.yaml"}
+    assert sent == [
+        ("inspect", {"path": f"{here}/film"}),
+        ("shot", {**project, "name": "sh010", **plate}),
+        ("identity", {**project, **identity}),
+        ("faces", {**project, "shot": "sh010", "sheet": True}),
+        ("deliver", {**project, "shot": "sh010", "out": f"{here}/out", "fusion_first": 0}),
+    ]
+
+
 def test_jobs_are_listed_newest_first_and_by_project(connected: Engine) -> None:
     jobs = [connected.swap(project, "sh010", "hero") for project in ("/a", "/b", "/a")]
     assert [each.id for each in connected.jobs()] == [each.id for each in reversed(jobs)]

@@ -58,7 +58,7 @@ class JobStatus:
 
     Attributes:
         id: Short and unique, such as "20261124-3f9c2a".
-        kind: "extract", "train", "swap", "preview" or "inspect".
+        kind: "extract", "train", "swap", "preview", "inspect", "shot", "identity", "faces" or "deliver".
         project: The project folder; empty for a job that needs none.
         subject: What it is about: the shot, the model or the path.
         request: What was asked.

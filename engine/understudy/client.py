@@ -216,6 +216,75 @@ class Engine:
         """Starts looking at a plate, faceset, model file, folder of results or preset; a preset also by its name."""
         return self.submit("inspect", {"path": _absolute_or_name(path)})
 
+    def describe(self, project: StrPath) -> Job:
+        """Starts looking at what a project holds: shots, identities, models; and which presets there are."""
+        return self.submit("inspect", {"path": _absolute(project)})
+
+    def shot(
+        self,
+        project: StrPath,
+        name: str,
+        *,
+        plate: StrPath,
+        frames: str | None = None,
+        colorspace: str | None = None,
+        layer: str | None = None,
+        target: str | None = None,
+        make_project: bool = False,
+        ocio: str | None = None,
+    ) -> Job:
+        """Starts adding a shot to a project, or changing one; with `make_project` in a project that it makes first.
+
+        Args:
+            project: The project folder.
+            name: What the shot is called.
+            plate: Path pattern with #### or %04d, or one picture.
+            frames: Such as "1001-1100"; everything on disk when None.
+            colorspace: A name of the project's OCIO config; decided from the file when None.
+            layer: Layer of the EXR to take RGB from; the root when None.
+            target: Also add a target identity of this name, when the project has none.
+            make_project: Make the project when there is none in its folder.
+            ocio: OCIO config of a project that is made: a built-in config's name, or an absolute path.
+        """
+        request = {
+            "name": name,
+            "plate": _absolute(plate),
+            "frames": frames,
+            "colorspace": colorspace,
+            "layer": layer,
+            "target": target,
+            "make_project": make_project,
+            "ocio": ocio,
+        }
+        return self._submit("shot", project, request)
+
+    def identity(
+        self, project: StrPath, name: str, role: str, *, synthetic: bool = False, consent: StrPath | None = None
+    ) -> Job:
+        """Starts adding a "source" or "target" identity to a project, or changing one."""
+        record = None if consent is None else _absolute(consent)
+        return self._submit(
+            "identity", project, {"name": name, "role": role, "synthetic": synthetic, "consent": record}
+        )
+
+    def faces(self, project: StrPath, shot: str, *, sheet: bool = False) -> Job:
+        """Starts listing the faces found in a shot, their sizes, and the crops made of them."""
+        return self._submit("faces", project, {"shot": shot, "sheet": sheet})
+
+    def deliver(
+        self,
+        project: StrPath,
+        shot: str,
+        *,
+        model: str | None = None,
+        out: StrPath | None = None,
+        fusion_first: int | None = None,
+    ) -> Job:
+        """Starts writing how a shot's patch moves, as corner pins and trackers for Nuke and Fusion."""
+        folder = None if out is None else _absolute(out)
+        request = {"shot": shot, "model": model, "out": folder, "fusion_first": fusion_first}
+        return self._submit("deliver", project, request)
+
     def submit(self, kind: str, request: Mapping[str, Any]) -> Job:
         """Starts a job of any kind; the methods above say what a request holds.
 
@@ -336,7 +405,7 @@ class Engine:
         )
         return EngineError(text, reason="stopped", call=call)
 
-    def _submit(self, kind: str, project: StrPath, request: Mapping[str, Any], overrides: Iterable[str]) -> Job:
+    def _submit(self, kind: str, project: StrPath, request: Mapping[str, Any], overrides: Iterable[str] = ()) -> Job:
         whole = {"project": _absolute(project), **request, "overrides": list(overrides) or None}
         return self.submit(kind, {name: value for name, value in whole.items() if value is not None})
 

@@ -59,6 +59,28 @@ def test_a_preset_can_be_inspected_by_name() -> None:
         ("preview", {"shot": "sh010", "model": "m", "frame": 10**5000}, "plain values"),
         ("preview", {"shot": "sh010", "model": "m", "frame": {"a": [{}]}}, "'frame'"),
         ("preview", {"shot": "sh010", "model": "m" * 100_000, "frame": 1}, "too long"),
+        ("shot", {"name": "sh020"}, "'plate': is missing"),
+        ("shot", {"name": "../sh020", "plate": "/a.####.exr"}, "cannot name a shot"),
+        ("shot", {"name": "sh020", "plate": "a.####.exr"}, "absolute path"),
+        ("shot", {"name": "sh020", "plate": "/a/../etc/passwd"}, "without '..'"),
+        ("shot", {"name": "sh020", "plate": "/a\nb.exr"}, "printable"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "frames": "-"}, "no frame range"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "colorspace": ""}, "'colorspace'"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "layer": 3}, "'layer'"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "make_project": "yes"}, "'make_project'"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "ocio": "x"}, "with make_project"),
+        ("shot", {"name": "b", "plate": "/b.exr", "make_project": True, "ocio": "show.ocio"}, "absolute path"),
+        ("shot", {"name": "b", "plate": "/b.exr", "make_project": True, "ocio": "$OCIO"}, "another environment"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "target": "../ben"}, "cannot name an identity"),
+        ("identity", {"name": "carl", "role": "both"}, "'role'"),
+        ("identity", {"name": "con", "role": "target"}, "cannot name an identity"),
+        ("identity", {"name": "carl", "role": "source", "consent": "c.yaml"}, "absolute path"),
+        ("identity", {"name": "carl", "role": "source", "synthetic": 1}, "'synthetic'"),
+        ("faces", {"shot": "sh01"}, "Near: sh010"),
+        ("faces", {"shot": "sh010", "sheet": "/tmp/x.png"}, "'sheet'"),
+        ("deliver", {"shot": "sh010", "out": "here"}, "absolute path"),
+        ("deliver", {"shot": "sh010", "model": "../m"}, "cannot name a model"),
+        ("deliver", {"shot": "sh010", "fusion_first": 1e99}, "'fusion_first'"),
     ],
 )
 def test_nonsense_gets_one_sentence(
@@ -74,6 +96,16 @@ def test_nonsense_gets_one_sentence(
 def test_a_project_is_an_absolute_path_of_one(path: str) -> None:
     with pytest.raises(SettingsError):
         check_request("swap", {"project": path, "shot": "a", "model": "m"})
+
+
+def test_a_shot_may_be_asked_for_in_a_project_that_is_not_there_yet(tmp_path: Path) -> None:
+    request = {"project": str(tmp_path / "new"), "name": "a", "plate": "/a.####.exr"}
+    with pytest.raises(ProjectError, match="understudy new"):
+        check_request("shot", request)
+    assert check_request("shot", {**request, "make_project": True, "ocio": "ocio://default"}).subject == "a"
+    (tmp_path / "understudy.yaml").write_text("shots: [")
+    with pytest.raises(ProjectError, match="not valid YAML"):
+        check_request("shot", {**request, "project": str(tmp_path), "make_project": True})
 
 
 @pytest.mark.parametrize("request_", [None, [], "x", {1: 2}, {"path": object()}, {"path": {1, 2}}])

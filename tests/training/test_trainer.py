@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,24 @@ def test_progress_counts_up_to_the_end(run: Run) -> None:
     seen: list[Progress] = []
     run(on_progress=lambda progress: seen.append(progress) is None)
     assert [(report.done, report.total) for report in seen] == [(done, 6.0) for done in range(1, 7)]
-    assert seen[-1].message.startswith("loss ")
+    assert seen[-1].message.startswith("iteration 6, loss ")
+
+
+def test_minutes_count_training_and_no_pauses(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "_REPORT_SECONDS", 0.0)
+    calls = 0
+
+    def pause_once(progress: Progress) -> bool:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.7 if calls == 1 else 0.0)
+        return True
+
+    result = run(until=None, minutes=0.01, on_progress=pause_once)
+    lines = (tmp_path / "model" / "log.jsonl").read_text().splitlines()
+    assert calls > 1 and result.completed
+    assert json.loads(lines[-1])["seconds"] < 0.7
+    assert "0.01 minutes are over" in result.ended_because
 
 
 def test_a_new_model_can_begin_from_a_snapshot(run: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from understudy.cli.terminal import announce, print_facts, print_json, print_table, say
+from understudy.cli.terminal import JSON, announce, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
     from understudy.client import JobStatus
@@ -22,7 +22,6 @@ __all__ = ["engine", "jobs"]
 engine = typer.Typer()
 jobs = typer.Typer(help="Jobs of the running engine.")
 
-_JSON = typer.Option("--json", help="One JSON document on stdout, nothing else.")
 _ID = typer.Argument(metavar="ID", help="As `understudy jobs` lists it.")
 _FOLLOW_S = 0.5
 _BRIEF = 60
@@ -79,7 +78,7 @@ def stop() -> None:
 def jobs_list(
     context: typer.Context,
     here: Annotated[bool, typer.Option("--here", help="Only jobs of this project.")] = False,
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """List the jobs, newest first."""
     if context.invoked_subcommand is not None:
@@ -99,7 +98,7 @@ def jobs_list(
 
 
 @jobs.command("show")
-def jobs_show(job: Annotated[str, _ID], as_json: Annotated[bool, _JSON] = False) -> None:
+def jobs_show(job: Annotated[str, _ID], as_json: Annotated[bool, JSON] = False) -> None:
     """Say everything that is known of a job."""
     from understudy.client import connect
 
@@ -128,7 +127,7 @@ def jobs_show(job: Annotated[str, _ID], as_json: Annotated[bool, _JSON] = False)
 def jobs_log(
     job: Annotated[str, _ID],
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the job has ended.")] = False,
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print a job's log."""
     from understudy.client import connect

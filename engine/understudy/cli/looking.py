@@ -7,52 +7,49 @@ from typing import Annotated, Any
 
 import typer
 
-from understudy.cli.terminal import print_facts, print_json, print_table, say
+from understudy.cli.terminal import JSON, print_facts, print_json, print_table, say
 from understudy.errors import UnderstudyError
-from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["looking"]
 
 looking = typer.Typer()
 
-_JSON = typer.Option("--json", help="One JSON document on stdout, nothing else.")
-
 
 @looking.command("faces")
 def faces(
     context: typer.Context,
     shot: Annotated[str, typer.Argument(help="The shot.")],
-    as_json: Annotated[bool, _JSON] = False,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Also write a picture of up to 96 crops, as PNG.")] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """List the tracks of faces found in a shot."""
-    from understudy.faces.face import read_found_frames
-    from understudy.faces.track import link_tracks
-    from understudy.plates import format_frames
+    """List the tracks of faces found in a shot, their sizes and the crops made of them."""
+    from understudy.jobs.faces import describe_faces
 
-    folder = ProjectFolder.open(context.obj)
-    folder.shot(shot)
-    found = read_found_frames(folder.faces_file(shot))
-    tracks = [
-        {
-            "track": track.number,
-            "frames": format_frames(track.frames),
-            "count": len(track.frames),
-            "height_px": round(track.height_px, 1),
-        }
-        for track in link_tracks(found)
-    ]
-    without = tuple(number for number, frame in found.items() if not frame.faces)
+    facts = describe_faces(ProjectFolder.open(context.obj), shot, sheet).to_json()
     if as_json:
-        print_json({"shot": shot, "searched": len(found), "without_face": list(without), "tracks": tracks})
+        print_json(facts)
         return
     print_table(
-        f"Faces of {shot}: {len(found)} frames searched",
+        f"Faces of {shot}: searched {facts['searched'] or 'nothing yet'}",
         ("track", "frames", "count", "height px"),
-        [tuple(track.values()) for track in tracks],
+        [tuple(track.values()) for track in facts["tracks"]],
     )
-    if without:
-        say(f"no face in {format_frames(without)}")
+    if facts["more_tracks"]:
+        say(f"and {facts['more_tracks']} smaller tracks")
+    if facts["without_face"]:
+        say(f"no face in {facts['without_face']}")
+    if facts["native_px"]:
+        sizes = facts["native_px"]
+        say(f"the main face spans {sizes['smallest']:.0f} to {sizes['largest']:.0f} plate pixels")
+    for faceset in facts["facesets"]:
+        lacks = f"; none of {faceset['without_crop']}" if faceset["without_crop"] else ""
+        say(
+            f"faceset {faceset['identity']}: {faceset['crops']} crops of {faceset['size']} px, "
+            f"{faceset['enlarged']} enlarged{lacks}"
+        )
+    if facts["sheet"]:
+        say(facts["sheet"])
 
 
 @looking.command("faceset")
@@ -60,7 +57,7 @@ def faceset(
     context: typer.Context,
     identity: Annotated[str, typer.Argument(help="The identity.")],
     sheet: Annotated[bool, typer.Option("--sheet", help="Also write a contact sheet of all crops, as PNG.")] = False,
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Say what is in a faceset."""
     from understudy.jobs.inspect import describe_faceset, write_faceset_sheet
@@ -77,11 +74,11 @@ def faceset(
 def inspect(
     context: typer.Context,
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A plate, faceset, checkpoint, snapshot, swap or preset.")
+        str, typer.Argument(metavar="PATH", help="A plate, project, faceset, checkpoint, snapshot, swap or preset.")
     ],
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what a plate, faceset, checkpoint, snapshot, swap or preset is."""
+    """Say what a plate, project, faceset, checkpoint, snapshot, swap or preset is."""
     from understudy.jobs.inspect import describe
 
     del context
@@ -90,13 +87,11 @@ def inspect(
 
 
 @looking.command("presets")
-def presets(as_json: Annotated[bool, _JSON] = False) -> None:
+def presets(as_json: Annotated[bool, JSON] = False) -> None:
     """List the presets."""
-    known = [load_preset(name) for name in preset_names()]
-    rows = [
-        {"name": preset.name, "size": preset.model.size, "batch": preset.training.batch, "what": preset.description}
-        for preset in sorted(known, key=lambda preset: (preset.model.size, preset.name))
-    ]
+    from understudy.jobs.overview import describe_presets
+
+    rows = describe_presets()
     if as_json:
         print_json(rows)
         return
@@ -106,7 +101,7 @@ def presets(as_json: Annotated[bool, _JSON] = False) -> None:
 @looking.command("verify")
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with results and their manifest.")],
-    as_json: Annotated[bool, _JSON] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Check that results are whole, unchanged, and say what they are."""
     from understudy.jobs.verify import verify_folder
@@ -123,7 +118,7 @@ def verify(
 
 
 @looking.command("doctor")
-def doctor(context: typer.Context, as_json: Annotated[bool, _JSON] = False) -> None:
+def doctor(context: typer.Context, as_json: Annotated[bool, JSON] = False) -> None:
     """Check that this machine has what Understudy needs."""
     from understudy.install import host_checks
     from understudy.jobs.doctor import examine

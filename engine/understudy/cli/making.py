@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from understudy.cli.project import DRY_RUN
-from understudy.cli.terminal import Stopped, say, watching
+from understudy.cli.terminal import JSON, Stopped, print_json, say, watching
 from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
 from understudy.settings.project import ProjectFolder
 
@@ -147,17 +147,18 @@ def deliver(
         int | None, typer.Option(metavar="T", help="Time of Fusion's first key; 0 for a clip in Resolve.")
     ] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Write the patch's move as corner pins and trackers for Nuke and Fusion."""
-    from understudy.jobs.deliver import deliver_paths, read_patch_move, write_patch_move
+    from understudy.jobs.deliver import run_deliver
 
-    folder = ProjectFolder.open(context.obj)
-    move = read_patch_move(folder, shot, model)
-    target = out or folder.swaps(shot)
-    paths = deliver_paths(target, shot) if dry_run else write_patch_move(move, target, fusion_first)
+    made = run_deliver(ProjectFolder.open(context.obj), shot, model, out, fusion_first, dry_run)
+    if as_json:
+        print_json(made.to_json())
+        return
     if dry_run:
-        say(f"would write {len(move.plate_from_crop)} keys of a {move.side} px crop to:")
-    for path in paths:
+        say(f"would write {len(made.move.plate_from_crop)} keys of a {made.move.side} px crop to:")
+    for path in made.files:
         say(str(path))
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from understudy.cli.terminal import say
-from understudy.color import DEFAULT_CONFIG, ColorConfig, pinned_name
-from understudy.errors import SettingsError
-from understudy.plates import find_sequence, format_frames, parse_frames
-from understudy.provenance import read_consent, write_consent_form
+from understudy.color import DEFAULT_CONFIG
+from understudy.jobs.adding import add_identity, add_shot, planned_project
+from understudy.jobs.shot import config_of
+from understudy.provenance import write_consent_form
 from understudy.settings.project import ProjectFolder, create_project
 
 __all__ = ["DRY_RUN", "identity", "project", "shot"]
@@ -32,14 +31,12 @@ def new(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Make a project folder with understudy.yaml."""
-    path = context.obj / folder
-    pinned = pinned_name(ocio)
-    config = ColorConfig.load(str(Path(pinned).absolute()) if Path(pinned).is_file() else pinned)
+    planned = planned_project(context.obj / folder, ocio)
     if dry_run:
-        say(f"would make {path / 'understudy.yaml'} with OCIO config {config.name}")
+        say(f"would make {planned.path / 'understudy.yaml'} with OCIO config {planned.project.ocio}")
         return
-    made = create_project(path, config.name)
-    say(f"{made.path / 'understudy.yaml'} (working space {config.working})")
+    made = create_project(planned.path, planned.project.ocio)
+    say(f"{made.path / 'understudy.yaml'} (working space {config_of(made).working})")
 
 
 @shot.command("add")
@@ -53,30 +50,10 @@ def shot_add(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a shot, or change it."""
-    from understudy.jobs.shot import config_of, open_shot
-
     folder = ProjectFolder.open(context.obj)
-    absolute = Path(plate).expanduser().absolute()
-    found = find_sequence(absolute)
-    chosen = parse_frames(frames) if frames else found.numbers
-    found.check_frames(chosen)
-    if colorspace is not None:
-        config_of(folder).space(colorspace)
-    values: dict[str, Any] = {
-        "plate": _from_project(absolute, folder.path),
-        "frames": format_frames(chosen),
-        "colorspace": colorspace,
-        "layer": layer,
-    }
-    if name in folder.project.shots:  # what was set by hand in understudy.yaml stays
-        entry = folder.project.shots[name]
-        values |= {"exposure": entry.exposure, "white_balance": entry.white_balance}
-    changed = folder.with_shot(name, values)
-    opened = open_shot(ProjectFolder(folder.path, changed), name)
-    if not dry_run:
-        folder.save(changed)
+    added = add_shot(folder, name, Path(plate), frames=frames, colorspace=colorspace, layer=layer, dry_run=dry_run).shot
     verb = "would add" if dry_run else "added"
-    say(f"{verb} shot {name}: {len(chosen)} frames, {opened.space.name} ({opened.space.reason})")
+    say(f"{verb} shot {name}: {len(added.frames)} frames, {added.space.name} ({added.space.reason})")
 
 
 @identity.command("add")
@@ -92,18 +69,7 @@ def identity_add(
 ) -> None:
     """Add a performer, or change one: role, consent record."""
     folder = ProjectFolder.open(context.obj)
-    if role == "source" and not synthetic and consent is None:
-        raise SettingsError(
-            f"A source identity needs consent: understudy identity add {name} --role source --consent FILE, or "
-            "--synthetic. An empty record to fill in is written by: understudy identity form FILE"
-        )
-    record = read_consent(consent.absolute()) if consent is not None else None
-    values: dict[str, object] = {"role": role, "synthetic": synthetic}
-    if consent is not None:
-        values["consent"] = _from_project(consent.absolute(), folder.path)
-    changed = folder.with_identity(name, values)
-    if not dry_run:
-        folder.save(changed)
+    record = add_identity(folder, name, role, synthetic=synthetic, consent=consent, dry_run=dry_run).record
     verb = "would add" if dry_run else "added"
     reason = f", {record.person}, consent until {record.valid_until}" if record else ", synthetic" if synthetic else ""
     say(f"{verb} {role} identity {name}{reason}")
@@ -116,10 +82,3 @@ def identity_form(
     """Write an empty consent record to fill in."""
     write_consent_form(path)
     say(f"{path}: fill it in, then: understudy identity add NAME --role source --consent {path}")
-
-
-def _from_project(path: Path, folder: Path) -> str:
-    """The path as the project file keeps it: relative when it lies inside the project, else absolute."""
-    home = folder.absolute()
-    normal = Path(os.path.normpath(path))
-    return str(normal.relative_to(home)) if normal.is_relative_to(home) else str(normal)

@@ -25,10 +25,12 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 from rich.table import Table
+from typer import Option
 
 from understudy.progress import OnProgress, Progress
 
 __all__ = [
+    "JSON",
     "Stopped",
     "announce",
     "configure_logging",
@@ -39,6 +41,9 @@ __all__ = [
     "say",
     "watching",
 ]
+
+JSON = Option("--json", help="One JSON document on stdout, nothing else.")
+"""The option of every command that reads."""
 
 _OUT = Console(highlight=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)

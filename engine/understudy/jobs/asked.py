@@ -13,7 +13,7 @@ from understudy.errors import ProjectError, SettingsError
 from understudy.settings.preset import Preset, load_preset, preset_from_json
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["ModelPair", "choose_preset", "model_pair", "split_overrides", "with_settings"]
+__all__ = ["ModelPair", "choose_preset", "known_pair", "model_pair", "split_overrides", "with_settings"]
 
 _OF_PRESET = ("model.", "margin", "training.")
 _OF_PROJECT_ONLY = ("ocio", "identities", "shots")
@@ -75,16 +75,7 @@ def model_pair(folder: ProjectFolder, model_name: str, source: str | None, targe
         ProjectError: The model was trained for another pair, or the project has several and none was said.
         UnknownNameError: An identity does not exist.
     """
-    record = folder.model(model_name) / "model.json"
-    known: dict[str, str] = {}
-    if record.is_file():
-        try:
-            values = json.loads(record.read_text(encoding="utf-8"))
-            known = {"source": str(values["source"]), "target": str(values["target"])}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ProjectError(
-                f"{record} is damaged. Delete it and name --source and --target again.", path=str(record)
-            ) from error
+    known = known_pair(folder, model_name)
     chosen: dict[str, str] = {}
     for role, said in (("source", source), ("target", target)):
         if said and known.get(role, said) != said:
@@ -101,6 +92,24 @@ def model_pair(folder: ProjectFolder, model_name: str, source: str | None, targe
                 identity=chosen[role],
             )
     return ModelPair(chosen["source"], chosen["target"])
+
+
+def known_pair(folder: ProjectFolder, model_name: str) -> dict[str, str]:
+    """The identities that a model was begun with, by role; nothing for a model that is new.
+
+    Raises:
+        ProjectError: Its record is damaged.
+    """
+    record = folder.model(model_name) / "model.json"
+    if not record.is_file():
+        return {}
+    try:
+        values = json.loads(record.read_text(encoding="utf-8"))
+        return {"source": str(values["source"]), "target": str(values["target"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ProjectError(
+            f"{record} is damaged. Delete it and name --source and --target again.", path=str(record)
+        ) from error
 
 
 def _only_identity(folder: ProjectFolder, role: str) -> str:

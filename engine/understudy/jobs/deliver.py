@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from understudy.durable import write_text
 from understudy.errors import FacesetError, NoFaceError
@@ -12,10 +14,82 @@ from understudy.host_files import PatchMove, corner_pin_text, setting_text, trac
 from understudy.jobs.extract import shot_alignments
 from understudy.jobs.shot import OpenedShot, open_shot
 from understudy.model.snapshot import newest_snapshot, read_snapshot
-from understudy.plates import read_header
+from understudy.plates import format_frames, read_header
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["deliver_paths", "read_patch_move", "write_patch_move"]
+__all__ = ["Delivered", "read_patch_move", "run_deliver"]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How the patch moves, and where that is written.
+
+    Attributes:
+        move: The patch's place in each frame.
+        cornerpin: Corner pins for Nuke.
+        tracker: A tracker for Nuke.
+        fusion: Tools for Fusion.
+    """
+
+    move: PatchMove
+    cornerpin: Path
+    tracker: Path
+    fusion: Path
+
+    @property
+    def files(self) -> tuple[Path, Path, Path]:
+        """All of them."""
+        return self.cornerpin, self.tracker, self.fusion
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: the frames as a range, the crop's side in pixels, the files, and each of them by its name."""
+        return {
+            "shot": self.move.shot,
+            "frames": format_frames(tuple(self.move.plate_from_crop)),
+            "count": len(self.move.plate_from_crop),
+            "side": self.move.side,
+            "files": [str(path) for path in self.files],
+            "cornerpin": str(self.cornerpin),
+            "tracker": str(self.tracker),
+            "fusion": str(self.fusion),
+        }
+
+
+def run_deliver(
+    folder: ProjectFolder,
+    shot_name: str,
+    model_name: str | None = None,
+    out: Path | None = None,
+    fusion_first: int | None = None,
+    dry_run: bool = False,
+) -> Delivered:
+    """Writes how a shot's patch moves, as text for Nuke and Fusion; all files have the same keys.
+
+    Args:
+        folder: The project.
+        shot_name: The shot.
+        model_name: As for `read_patch_move`.
+        out: Folder for the files, made when it is not there; swaps/SHOT when None.
+        fusion_first: Time of the first key in Fusion; the plate's frame number when None.
+        dry_run: Check everything and write nothing.
+
+    Raises:
+        WriteError: A file cannot be written.
+        UnderstudyError: As `read_patch_move`.
+    """
+    move = read_patch_move(folder, shot_name, model_name)
+    target = out or folder.swaps(shot_name)
+    made = Delivered(
+        move,
+        cornerpin=target / f"{shot_name}_cornerpin.nk",
+        tracker=target / f"{shot_name}_tracker.nk",
+        fusion=target / f"{shot_name}.setting",
+    )
+    if not dry_run:
+        texts = (corner_pin_text(move), tracker_text(move), setting_text(move, fusion_first))
+        for path, text in zip(made.files, texts, strict=True):
+            write_text(path, text)
+    return made
 
 
 def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | None = None) -> PatchMove:
@@ -53,29 +127,6 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
             for number in sorted(alignments)
         },
     )
-
-
-def deliver_paths(folder: Path, shot_name: str) -> tuple[Path, Path, Path]:
-    """Where `write_patch_move` writes: Nuke's corner pins, Nuke's tracker, Fusion's tools."""
-    return folder / f"{shot_name}_cornerpin.nk", folder / f"{shot_name}_tracker.nk", folder / f"{shot_name}.setting"
-
-
-def write_patch_move(move: PatchMove, folder: Path, fusion_first: int | None = None) -> tuple[Path, Path, Path]:
-    """Writes the files of `deliver_paths`, all with the same keys.
-
-    Args:
-        move: Of `read_patch_move`.
-        folder: Made when it is not there.
-        fusion_first: Time of the first key in Fusion; the plate's frame number when None.
-
-    Raises:
-        WriteError: A file cannot be written.
-    """
-    paths = deliver_paths(folder, move.shot)
-    texts = (corner_pin_text(move), tracker_text(move), setting_text(move, fusion_first))
-    for path, text in zip(paths, texts, strict=True):
-        write_text(path, text)
-    return paths
 
 
 def _first_file(shot: OpenedShot) -> Path:

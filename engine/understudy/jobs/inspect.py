@@ -1,4 +1,4 @@
-"""What a file or folder is: a plate, a faceset, a checkpoint, a snapshot, a folder of results, a preset."""
+"""What a file or folder is: a plate, a project, a faceset, a checkpoint, a snapshot, a folder of results, a preset."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from understudy.color import MIDDLE_GREY, ColorConfig
-from understudy.errors import ModelFileError, UnderstudyError
+from understudy.errors import FacesetError, ModelFileError, UnderstudyError
 from understudy.faces.faceset import Faceset
+from understudy.jobs.overview import describe_project
 from understudy.jobs.shot import config_of
 from understudy.jobs.swap import read_manifest
 from understudy.model.snapshot import read_snapshot
@@ -38,13 +39,17 @@ def describe(path: str) -> dict[str, Any]:
     if place.suffix == ".safetensors":
         return _describe_model_file(place)
     if place.is_dir():
+        if ProjectFolder.is_at(place):
+            return {"kind": "project", **describe_project(place)}
         if Faceset.exists(place):
             return {"kind": "faceset", **describe_faceset(place)}
         if (place / "manifest.jsonl").is_file():
             known = read_manifest(place / "manifest.jsonl")
             files = sum(len(line["files"]) for line in known.values())
             return {"kind": "swap", "frames": format_frames(tuple(known)), "files": files}
-        raise UnderstudyError(f"{place} is a folder, but neither a faceset nor a folder of results.", path=str(place))
+        raise UnderstudyError(
+            f"{place} is a folder, but neither a project nor a faceset nor a folder of results.", path=str(place)
+        )
     return _describe_plate(path)
 
 
@@ -79,24 +84,34 @@ def describe_faceset(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def write_faceset_sheet(folder: ProjectFolder, identity: str) -> Path:
-    """Writes `facesets/IDENTITY/sheet.png`: every crop, with shot and frame, as a screen shows it.
+def write_faceset_sheet(folder: ProjectFolder, identity: str, shot: str | None = None, most: int | None = None) -> Path:
+    """Writes a picture of a faceset's crops, with shot and frame, as a screen shows them.
+
+    Args:
+        folder: The project.
+        identity: Whose faceset.
+        shot: Show crops of this shot only, in `sheet_SHOT.png`; of all, in `sheet.png`, when None.
+        most: Show so many crops at most, evenly spaced.
 
     Raises:
-        FacesetError: There is no faceset.
+        FacesetError: There is no faceset, or it has no such crop.
         PlateError: A crop cannot be read.
     """
     faceset, color = Faceset.open(folder.faceset(identity)), config_of(folder)
+    records = [record for record in faceset.records.values() if shot in (None, record.shot)]
+    if not records:
+        raise FacesetError(f"Faceset '{identity}' has no crop to show.", identity=identity)
+    shown = records[:: -(-len(records) // most)] if most else records
     cells: list[Picture] = []
     names: list[str] = []
-    for record in faceset.records.values():
+    for record in shown:
         crop = faceset.read_crop(record, color)
-        gains = faceset.shots[record.shot].training.gains
+        gains = faceset.shots[record.shot].training.gains if record.shot in faceset.shots else (1.0, 1.0, 1.0)
         exposed = color.working_from_ap1(np.asarray(crop.pixels * np.array(gains, np.float32), np.float32))
         cells.append(fitted(color.display(exposed, color.working), _SHEET_WIDTH))
         names.append(f"{record.shot} {record.frame}")
     empty = np.zeros_like(cells[0])
-    path = faceset.folder / "sheet.png"
+    path = faceset.folder / (f"sheet_{shot}.png" if shot else "sheet.png")
     cells += [empty] * (-len(cells) % _SHEET_COLUMNS)
     rows = [cells[start : start + _SHEET_COLUMNS] for start in range(0, len(cells), _SHEET_COLUMNS)]
     write_png(path, labelled_sheet([""] * _SHEET_COLUMNS, rows, names[::_SHEET_COLUMNS]))

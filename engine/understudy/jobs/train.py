@@ -54,7 +54,7 @@ def run_train(
         source: Source identity; needed once when the project has several.
         target: Target identity; likewise.
         iterations: Iteration to reach; the preset's when None and `minutes` is None.
-        minutes: How long this run trains.
+        minutes: How long this run trains; time in which it is paused does not count.
         init_from: Snapshots whose fitting weights a new model starts from.
         on_progress: Called after each iteration; False saves and stops.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".

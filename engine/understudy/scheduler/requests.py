@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -20,23 +20,28 @@ from understudy.settings.validation import Settings, validated
 
 __all__ = [
     "Asked",
+    "DeliverRequest",
     "ExtractRequest",
+    "FacesRequest",
+    "IdentityRequest",
     "InspectRequest",
     "PreviewRequest",
     "QUICK_KINDS",
+    "ShotRequest",
     "SwapRequest",
     "TrainRequest",
     "check_request",
     "read_request",
 ]
 
-QUICK_KINDS = frozenset({"preview", "inspect"})
+QUICK_KINDS = frozenset({"preview", "inspect", "shot", "identity", "faces", "deliver"})
 """Kinds of job that somebody sits and waits for."""
 
 _MOST_BYTES = 64 << 10
 _MOST_TEXT = 4096
 _MOST_ITEMS = 100
 _YAML = (".yaml", ".yml")
+_CONFIGS = (".ocio", ".ocioz")
 
 
 def _absolute(text: str) -> str:
@@ -54,6 +59,14 @@ def _inspectable(text: str) -> str:
     return text if text in preset_names() else _absolute(text)
 
 
+def _config(text: str) -> str:
+    """The engine's folder and environment are not the asker's."""
+    is_path = PurePath(text).suffix in _CONFIGS or len(PurePath(text).parts) > 1
+    if text.startswith("$"):
+        raise ValueError("name the config itself; the engine has another environment")
+    return _absolute(text) if is_path and not text.startswith("ocio://") else text
+
+
 def _frames(text: str) -> str:
     parse_frames(text)
     return text
@@ -68,6 +81,8 @@ _Shot = Annotated[str, Field(max_length=64), _named("shot")]
 _Identity = Annotated[str, Field(max_length=64), _named("identity")]
 _Model = Annotated[str, Field(max_length=64), _named("model")]
 _PresetName = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_preset)]
+_Word = Annotated[str, Field(min_length=1, max_length=256)]
+_Config = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_config)]
 _Frames = Annotated[str, Field(max_length=4000), AfterValidator(_frames)]
 _Overrides = Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=_MOST_ITEMS)]
 
@@ -179,7 +194,89 @@ class InspectRequest(Settings):
     """As the command `inspect`."""
 
     path: Annotated[str, Field(min_length=1), AfterValidator(_inspectable)]
-    """A plate, faceset, checkpoint, snapshot, folder of results or preset file; or the name of a preset."""
+    """A plate, project, faceset, checkpoint, snapshot, folder of results or preset file; or the name of a preset."""
+
+
+class ShotRequest(Settings):
+    """As the command `shot add`, and `new` before it where it is asked for."""
+
+    project: _Path
+    """Project folder."""
+
+    name: _Shot
+    """What the shot is called."""
+
+    plate: _Path
+    """Path pattern with #### or %04d, or one picture."""
+
+    frames: _Frames | None = None
+    """Frame range, such as 1001-1100; everything on disk when left out."""
+
+    colorspace: _Word | None = None
+    """Space, role or alias of the project's OCIO config; decided from the file when left out."""
+
+    layer: _Word | None = None
+    """Layer of the EXR to take RGB from; the root when left out."""
+
+    target: _Identity | None = None
+    """Also add a target identity of this name, when the project has none."""
+
+    make_project: bool = False
+    """Make the project first when there is none in its folder."""
+
+    ocio: _Config | None = None
+    """OCIO config of a project that is made: a built-in config's name, or an absolute path."""
+
+
+class IdentityRequest(Settings):
+    """As the command `identity add`."""
+
+    project: _Path
+    """Project folder."""
+
+    name: _Identity
+    """What the identity is called."""
+
+    role: Literal["source", "target"]
+    """`source`: the face that is put in; `target`: the face in the plate that goes."""
+
+    synthetic: bool = False
+    """No living person was photographed."""
+
+    consent: _Path | None = None
+    """The consent record, a YAML file."""
+
+
+class FacesRequest(Settings):
+    """As the command `faces`."""
+
+    project: _Path
+    """Project folder."""
+
+    shot: _Shot
+    """The shot."""
+
+    sheet: bool = False
+    """Also write a picture of the crops."""
+
+
+class DeliverRequest(Settings):
+    """As the command `deliver`."""
+
+    project: _Path
+    """Project folder."""
+
+    shot: _Shot
+    """The shot."""
+
+    model: _Model | None = None
+    """The model whose crops are put back; the facesets say the size when left out."""
+
+    out: _Path | None = None
+    """Folder for the files; swaps/SHOT when left out."""
+
+    fusion_first: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)] | None = None
+    """Time of Fusion's first key; the plate's frame number when left out."""
 
 
 @dataclass(frozen=True)
@@ -259,12 +356,46 @@ def _inspect(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
     return asked.path, "", asked
 
 
+def _shot(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(ShotRequest, request, "shot")
+    if asked.ocio is not None and not asked.make_project:
+        raise SettingsError(
+            "shot request: field 'ocio': it is for a project that is made, with make_project; others have their own.",
+            field="ocio",
+        )
+    if not asked.make_project or ProjectFolder.is_at(Path(asked.project)):
+        ProjectFolder.open(Path(asked.project))
+    return asked.name, asked.project, asked
+
+
+def _identity(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(IdentityRequest, request, "identity")
+    ProjectFolder.open(Path(asked.project))
+    return asked.name, asked.project, asked
+
+
+def _faces(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(FacesRequest, request, "faces")
+    ProjectFolder.open(Path(asked.project)).shot(asked.shot)
+    return asked.shot, asked.project, asked
+
+
+def _deliver(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(DeliverRequest, request, "deliver")
+    ProjectFolder.open(Path(asked.project)).shot(asked.shot)
+    return asked.shot, asked.project, asked
+
+
 _CHECKS: dict[str, Callable[[Mapping[str, Any]], tuple[str, str, Settings]]] = {
     "extract": _extract,
     "train": _train,
     "swap": _swap,
     "preview": _preview,
     "inspect": _inspect,
+    "shot": _shot,
+    "identity": _identity,
+    "faces": _faces,
+    "deliver": _deliver,
 }
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from understudy.errors import EngineError, SettingsError
+from understudy.lock import ProcessLock
 from understudy.scheduler.board import Board
 from understudy.scheduler.devices import find_devices
 from understudy.scheduler.lane import Lane
-from understudy.scheduler.lock import ProcessLock
 from understudy.scheduler.record import JobRecord, JobState, LogTail
 from understudy.scheduler.requests import QUICK_KINDS, check_request
 from understudy.scheduler.store import JobStore
@@ -94,7 +94,7 @@ class Scheduler:
         """A new job, waiting.
 
         Args:
-            kind: "extract", "train", "swap", "preview" or "inspect".
+            kind: One of those that `requests` has a model for: "extract", "train", "swap" and so on.
             request: As the model of this kind in `requests` says.
 
         Raises:

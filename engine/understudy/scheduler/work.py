@@ -15,8 +15,12 @@ import PyOpenColorIO as ocio  # noqa: N813
 import torch
 
 from understudy import __version__
+from understudy.color import DEFAULT_CONFIG
+from understudy.jobs.adding import add_identity, add_shot, planned_project
 from understudy.jobs.asked import choose_preset, split_overrides, with_settings
+from understudy.jobs.deliver import run_deliver
 from understudy.jobs.extract import run_extract
+from understudy.jobs.faces import describe_faces
 from understudy.jobs.inspect import describe
 from understudy.jobs.preview import preview_frame
 from understudy.jobs.swap import run_swap
@@ -24,9 +28,13 @@ from understudy.jobs.train import run_train
 from understudy.plates import format_frames
 from understudy.progress import OnProgress, Progress
 from understudy.scheduler.requests import (
+    DeliverRequest,
     ExtractRequest,
+    FacesRequest,
+    IdentityRequest,
     InspectRequest,
     PreviewRequest,
+    ShotRequest,
     SwapRequest,
     TrainRequest,
     read_request,
@@ -68,6 +76,10 @@ class Work:
             "swap": self._swap,
             "preview": self._preview,
             "inspect": self._inspect,
+            "shot": self._shot,
+            "identity": self._identity,
+            "faces": self._faces,
+            "deliver": self._deliver,
         }
 
     def perform(self, kind: str, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
@@ -155,6 +167,53 @@ class Work:
         asked = read_request(InspectRequest, request, "inspect")
         facts: dict[str, Any] = json.loads(json.dumps(describe(asked.path), default=str))
         return Made(_shortened(facts), completed=True)
+
+    def _shot(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        del on_progress
+        asked = read_request(ShotRequest, request, "shot")
+        path = Path(asked.project)
+        is_new = asked.make_project and not ProjectFolder.is_at(path)
+        folder = planned_project(path, asked.ocio or DEFAULT_CONFIG) if is_new else ProjectFolder.open(path)
+        added = add_shot(
+            folder,
+            asked.name,
+            Path(asked.plate),
+            frames=asked.frames,
+            colorspace=asked.colorspace,
+            layer=asked.layer,
+            target=asked.target,
+        )
+        return Made(added.to_json(), completed=True)
+
+    def _identity(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        del on_progress
+        asked = read_request(IdentityRequest, request, "identity")
+        added = add_identity(
+            ProjectFolder.open(Path(asked.project)),
+            asked.name,
+            asked.role,
+            synthetic=asked.synthetic,
+            consent=Path(asked.consent) if asked.consent else None,
+        )
+        return Made(added.to_json(), completed=True)
+
+    def _faces(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        del on_progress
+        asked = read_request(FacesRequest, request, "faces")
+        found = describe_faces(ProjectFolder.open(Path(asked.project)), asked.shot, asked.sheet)
+        return Made(found.to_json(), completed=True)
+
+    def _deliver(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        del on_progress
+        asked = read_request(DeliverRequest, request, "deliver")
+        made = run_deliver(
+            ProjectFolder.open(Path(asked.project)),
+            asked.shot,
+            asked.model,
+            Path(asked.out) if asked.out else None,
+            asked.fusion_first,
+        )
+        return Made(made.to_json(), completed=True)
 
 
 def versions(device: str) -> str:

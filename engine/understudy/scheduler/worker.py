@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from understudy.errors import UnderstudyError
+from understudy.lock import ProcessLock
 from understudy.progress import Progress
-from understudy.scheduler.lock import ProcessLock
 from understudy.scheduler.requests import QUICK_KINDS
 
 if TYPE_CHECKING:

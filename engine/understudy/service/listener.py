@@ -18,7 +18,7 @@ from pathlib import Path
 
 from understudy.endpoint import remove_endpoint
 from understudy.errors import EngineError
-from understudy.scheduler.lock import ProcessLock
+from understudy.lock import ProcessLock
 
 __all__ = ["Peer", "accepted", "listening", "peer_of", "sole_engine"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +15,8 @@ import yaml
 from pydantic import Field, model_validator
 
 from understudy.durable import write_text
-from understudy.errors import ProjectError, SettingsError, UnknownNameError
+from understudy.errors import ProjectError, SettingsError, UnknownNameError, WriteError
+from understudy.lock import ProcessLock
 from understudy.settings.validation import Settings, apply_overrides, read_yaml, validated
 
 __all__ = [
@@ -30,7 +34,10 @@ __all__ = [
 DEFAULT_PRESET = "u256"
 """What `train` takes when neither the command line nor the project names a preset."""
 
+_LOGGER = logging.getLogger(__name__)
 _FILE = "understudy.yaml"
+_LOCK_FILE = ".understudy.lock"
+_MOST_WAIT_S = 10.0
 _SCHEMA = "project-1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _RESERVED = {
@@ -174,7 +181,7 @@ class ProjectFolder:
             ProjectError: No project is there, or its file is broken; the message names file, field and reason.
         """
         file = path / _FILE
-        if not file.is_file():
+        if not ProjectFolder.is_at(path):
             raise ProjectError(
                 f"{path} is no project: it has no {_FILE}. Make one with: understudy new {path}",
                 path=str(path),
@@ -184,6 +191,11 @@ class ProjectFolder:
             raise ProjectError(f"{file}: field 'schema': this version reads {_SCHEMA}.", path=str(file), field="schema")
         values = {key: value for key, value in values.items() if value is not None}
         return ProjectFolder(path, validated(Project, values, str(file), ProjectError))
+
+    @staticmethod
+    def is_at(path: Path) -> bool:
+        """True when a folder is a project."""
+        return (path / _FILE).is_file()
 
     def shot(self, name: str) -> ShotEntry:
         """A shot by name.
@@ -210,6 +222,12 @@ class ProjectFolder:
     def plate_pattern(self, shot: str) -> Path:
         """The shot's plate pattern as an absolute path."""
         return (self.path / Path(self.shot(shot).plate).expanduser()).absolute()
+
+    def kept_path(self, path: Path) -> str:
+        """An absolute path as the project file keeps it: relative when it lies inside the project."""
+        home = self.path.absolute()
+        normal = Path(os.path.normpath(path))
+        return str(normal.relative_to(home)) if normal.is_relative_to(home) else str(normal)
 
     def faces_file(self, shot: str) -> Path:
         """Where `extract` keeps the faces found in a shot."""
@@ -242,6 +260,21 @@ class ProjectFolder:
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
         write_text(self.path / _FILE, _HEADER + text)
         return ProjectFolder(self.path, project)
+
+    def changed(self, change: Callable[[ProjectFolder], Project]) -> ProjectFolder:
+        """This folder with a change, on disk too, that loses nobody else's: it is applied to what the file says now.
+
+        Args:
+            change: Returns the settings that shall be, from the folder as it is on disk at this moment; quick, because
+                all others who would change the project wait for it.
+
+        Raises:
+            ProjectError: The file is broken, or somebody else changes it and does not end.
+            WriteError: The file cannot be written.
+        """
+        with _sole_writer(self.path):
+            now = ProjectFolder.open(self.path)
+            return now.save(change(now))
 
     def with_shot(self, name: str, values: Mapping[str, Any]) -> Project:
         """The settings with one more shot, or a changed one.
@@ -278,9 +311,38 @@ def create_project(path: Path, ocio: str) -> ProjectFolder:
         ProjectError: One is there already.
         WriteError: The folder cannot be written.
     """
-    if (path / _FILE).exists():
-        raise ProjectError(f"{path} is a project already; its settings are in {path / _FILE}.", path=str(path))
-    return ProjectFolder(path, Project(ocio=ocio)).save(Project(ocio=ocio))
+    with _sole_writer(path):
+        if (path / _FILE).exists():
+            raise ProjectError(f"{path} is a project already; its settings are in {path / _FILE}.", path=str(path))
+        return ProjectFolder(path, Project(ocio=ocio)).save(Project(ocio=ocio))
+
+
+@contextlib.contextmanager
+def _sole_writer(path: Path) -> Iterator[None]:
+    """Nobody else changes the project inside: no thread, and no process on a machine that shares the folder.
+
+    Raises:
+        ProjectError: Somebody else does for more than ten seconds.
+        WriteError: The folder cannot be written.
+    """
+    lock = ProcessLock(path / _LOCK_FILE)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        is_held = lock.take(_MOST_WAIT_S)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
+    if not is_held and not lock.fault:
+        raise ProjectError(
+            f"Process {lock.said()} has been changing {path / _FILE} for {_MOST_WAIT_S:g} seconds, so nothing was "
+            "changed. Try again, or end that process.",
+            path=str(path),
+        )
+    if lock.fault:
+        _LOGGER.warning("%s cannot be locked (%s): two changes at the same moment may lose one.", path, lock.fault)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_name(kind: str, name: str) -> str:
@@ -290,8 +352,9 @@ def check_name(kind: str, name: str) -> str:
         ProjectError: It cannot.
     """
     if not _is_safe(name):
+        article = "an" if kind[0] in "aeiou" else "a"
         raise ProjectError(
-            f"'{name}' cannot name a {kind}: use 1 to 64 letters, digits, - _ and ., not starting with one of those.",
+            f"'{name}' cannot name {article} {kind}: use 1 to 64 letters, digits, - _ and ., a letter or digit first.",
             kind=kind,
             name=name,
         )

@@ -90,7 +90,8 @@ def train(
         source: Faces of the source identity, the one that is put in.
         facts: Plain values that every snapshot keeps; `iteration` is added.
         iterations: Where the model's count shall end, over all runs. Without it and `minutes`, the preset's.
-        minutes: How long this run shall last. With both, what comes first ends it.
+        minutes: How long this run shall train; time in which `on_progress` holds it up does not count. With both, what
+            comes first ends it.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
         init_from: Snapshots to begin from; not used when there is a checkpoint to resume.
         picture_from_codes: How codes look on a screen, for the preview.
@@ -150,13 +151,13 @@ def train(
         saved = iteration
 
     recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
-    started = time.monotonic()
+    started, held_up = time.monotonic(), 0.0
     last_save, last_report = started, -math.inf
     wanted_batches = batches(iteration)
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         while True:
             # How much of the run is over
-            elapsed = time.monotonic() - started
+            elapsed = time.monotonic() - started - held_up
             share = max(iteration / end if end else 0.0, elapsed / (60.0 * minutes) if minutes else 0.0)
             if share >= 1.0:
                 completed, because = True, _reason(iteration, end, minutes)
@@ -197,15 +198,20 @@ def train(
 
             # Report
             now = time.monotonic()
+            elapsed = now - started - held_up
             mean_target, mean_source = (sum(values) / len(recent) for values in zip(*recent, strict=True))
             loss = (mean_target + mean_source) / 2.0
             if now - last_report >= _REPORT_SECONDS:
                 last_report = now
                 line = {"iteration": iteration, "loss": loss, "loss_target": mean_target, "loss_source": mean_source}
-                timing = {"gradient": numbers[2], "learning_rate": rate, "seconds": round(now - started, 3)}
+                timing = {"gradient": numbers[2], "learning_rate": rate, "seconds": round(elapsed, 3)}
                 append_line(model_folder / LOG_NAME, json.dumps(line | timing))
-            done, total = (float(iteration), float(end)) if end else ((now - started) / 60.0, float(minutes or 0.0))
-            if not on_progress(Progress("training", min(done, total), total, f"loss {loss:.4f}")):
+            done, total = (float(iteration), float(end)) if end else (elapsed / 60.0, float(minutes or 0.0))
+            message = f"iteration {iteration}, loss {loss:.4f}"
+            asked = time.monotonic()
+            goes_on = on_progress(Progress("training", min(done, total), total, message))
+            held_up += time.monotonic() - asked
+            if not goes_on:
                 completed, because = False, f"stopped at iteration {iteration}; it can be resumed"
                 break
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy.scheduler.lock import ProcessLock
+from understudy.lock import ProcessLock
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def test_who_waits_gets_it(locks: tuple[ProcessLock, ProcessLock]) -> None:
 
 def test_a_kill_lets_go_of_it(tmp_path: Path, locks: tuple[ProcessLock, ProcessLock]) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from understudy.scheduler.lock import ProcessLock; "
+        "import sys, time; from pathlib import Path; from understudy.lock import ProcessLock; "
         "lock = ProcessLock(Path(sys.argv[1])); assert lock.take(); print('held', flush=True); time.sleep(60)"
     )
-    engine = str(Path(__file__).parents[2] / "engine")
+    engine = str(Path(__file__).parents[1] / "engine")
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "x.lock")],
         stdout=subprocess.PIPE,

@@ -19,18 +19,26 @@ class ProcessLock:
 
     Args:
         path: The file; made when it is not there, and left there.
+
+    Attributes:
+        fault: Why the file system cannot lock at all; empty when it can.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[bytes] | None = None
+        self.fault = ""
 
     def take(self, timeout_s: float = 0.0) -> bool:
-        """True when this process holds the lock now, at the latest after a while."""
+        """True when this process holds the lock now, at the latest after a while; false at once where none can.
+
+        Raises:
+            OSError: The file cannot be opened.
+        """
         file = self._path.open("ab+")
         deadline = time.monotonic() + timeout_s
-        while not _lock(file):
-            if time.monotonic() >= deadline:
+        while not self._is_locked(file):
+            if self.fault or time.monotonic() >= deadline:
                 file.close()
                 return False
             time.sleep(_POLL_S)
@@ -58,6 +66,13 @@ class ProcessLock:
             self._file.close()
             self._file = None
 
+    def _is_locked(self, file: IO[bytes]) -> bool:
+        try:
+            return _lock(file)
+        except OSError as error:  # such as a network mount without a lock service
+            self.fault = error.strerror or str(error)
+            return False
+
 
 if sys.platform == "win32":
     import msvcrt
@@ -66,7 +81,7 @@ if sys.platform == "win32":
         try:
             file.seek(1 << 20)  # beyond the text, which others may then read
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:  # another handle holds it
             return False
         return True
 
@@ -76,6 +91,6 @@ else:
     def _lock(file: IO[bytes]) -> bool:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # another holds it
             return False
         return True
