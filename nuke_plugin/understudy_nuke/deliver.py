@@ -22,21 +22,20 @@ Results = Mapping[str, Any]
 
 def paste_corner_pin(node: nuke.Node, _asked: Asked, results: Results) -> None:
     """Pastes the engine's corner pins; the one that lifts the patch takes the node's plate."""
-    _paste(node, _file(results, "_cornerpin.nk"))
+    _paste(node, Path(results["cornerpin"]).as_posix())
 
 
 def paste_tracker(node: nuke.Node, _asked: Asked, results: Results) -> None:
     """Pastes the engine's tracker, over the node's plate."""
-    _paste(node, _file(results, "_tracker.nk"))
+    _paste(node, Path(results["tracker"]).as_posix())
 
 
 def make_st_map(node: nuke.Node, asked: Asked, results: Results) -> None:
     """Makes Reads of the unblended crop and of the map, and the STMap that puts the one where the other says."""
-    crop = _file({"files": results["patterns"]}, "_crop.####.exr")
-    map_pattern = str(results["patterns"][0])
+    crop = _crop_pattern(results)
     with node.parent() or nuke.root():
         source = _read(node, asked, crop, f"{asked.shot}_crop", 1)
-        st_map = _read(node, asked, map_pattern, f"{asked.shot}_st", 2)
+        st_map = _read(node, asked, results["patterns"][0], f"{asked.shot}_st", 2)
         st_map["raw"].setValue(True)
         warp = nuke.nodes.STMap()
         warp["name"].setValue(_free_name(f"{asked.shot}_unblended"))
@@ -49,7 +48,7 @@ def make_st_map(node: nuke.Node, asked: Asked, results: Results) -> None:
 
 def make_crop_read(node: nuke.Node, asked: Asked, results: Results) -> None:
     """Makes a Read of the unblended crop."""
-    crop = _file({"files": results["patterns"]}, "_crop.####.exr")
+    crop = _crop_pattern(results)
     with node.parent() or nuke.root():
         read = _read(node, asked, crop, f"{asked.shot}_crop", 1)
     log(node, f"Crop: made {read.name()}.")
@@ -98,9 +97,9 @@ def _place(made: nuke.Node, node: nuke.Node, column: int, row: int) -> None:
     made.setXYpos(int(node.xpos()) + _ASIDE * column, int(node.ypos()) + _BELOW * row)
 
 
-def _file(results: Results, ending: str) -> str:
-    """The file of a result that ends so, with forward slashes."""
-    for path in results["files"]:
-        if str(path).endswith(ending):
-            return Path(path).as_posix()
-    raise SettingsError(f"The engine wrote no file '...{ending}': it is of another version than this plug-in.")
+def _crop_pattern(results: Results) -> str:
+    """The sequence of the unblended crop among those that a swap has written."""
+    for pattern in results["patterns"]:
+        if str(pattern).endswith("_crop.####.exr"):
+            return str(pattern)
+    raise SettingsError("The engine wrote no crops: it is of another version than this plug-in.")

@@ -13,6 +13,7 @@ from understudy_nuke import deliver
 from understudy_nuke._engine import client
 from understudy_nuke._engine.errors import SettingsError
 from understudy_nuke.color import result_colorspace
+from understudy_nuke.frames import parsed_frames
 from understudy_nuke.knobs import Asked, log, plain, show
 from understudy_nuke.plate import read_plate_color
 
@@ -36,12 +37,12 @@ class Step:
 
     Attributes:
         kind: Of the job.
-        submit: Starts it; called in a thread.
+        submit: Starts it, or returns None when there is nothing to do; called in a thread.
         finish: Puts its results into the node; called in the main thread.
     """
 
     kind: str
-    submit: Callable[[client.Engine, Asked], client.Job]
+    submit: Callable[[client.Engine, Asked], client.Job | None]
     finish: Callable[[nuke.Node, Asked, Results], None]
 
 
@@ -100,7 +101,6 @@ def _submit_shot(engine: client.Engine, asked: Asked) -> client.Job:
         layer=asked.layer or None,
         make_project=True,
         ocio=asked.ocio or None,
-        target=asked.target or None,
     )
 
 
@@ -113,6 +113,30 @@ def _finish_shot(node: nuke.Node, _asked: Asked, results: Results) -> None:
     script, plate = read_plate_color(node)
     wanted = result_colorspace(script, plate, results["colorspace"], results["result_colorspace"])
     show(node, {"result_colorspace": wanted})
+    _read_result_as(node, wanted)
+
+
+def _read_result_as(node: nuke.Node, colorspace: str) -> None:
+    """Sets the Read inside the node, since no expression can choose a colour space by its name."""
+    read = node.node("ResultRead")
+    show(read, {"raw": not colorspace, **({"colorspace": colorspace} if colorspace else {})})
+    if colorspace and str(read["colorspace"].value()) != colorspace:
+        log(
+            node,
+            f"The result is in {colorspace}, which this script's colour management does not know: choose the "
+            "space of ResultRead, inside the node, by hand.",
+        )
+
+
+def _submit_identity(engine: client.Engine, asked: Asked) -> client.Job | None:
+    """Adds the identity when it is new; one that is there keeps its role and its consent."""
+    project = engine.describe(asked.project).wait()
+    known = [identity["identity"] for identity in project.results.get("identities", ())]
+    return None if asked.target in known else engine.identity(asked.project, asked.target, "target")
+
+
+def _finish_identity(node: nuke.Node, asked: Asked, _results: Results) -> None:
+    log(node, f"Added '{asked.target}' to the project, as a target identity.")
 
 
 def _submit_extract(engine: client.Engine, asked: Asked) -> client.Job:
@@ -124,7 +148,7 @@ def _finish_extract(_node: nuke.Node, _asked: Asked, _results: Results) -> None:
 
 
 def _submit_faces(engine: client.Engine, asked: Asked) -> client.Job:
-    return engine.faces(asked.project, asked.shot)
+    return engine.faces(asked.project, asked.shot, sheet=True)
 
 
 def _finish_faces(node: nuke.Node, _asked: Asked, results: Results) -> None:
@@ -155,7 +179,17 @@ def _submit_swap(engine: client.Engine, asked: Asked) -> client.Job:
 def _finish_swap(node: nuke.Node, _asked: Asked, results: Results) -> None:
     without = f" No face in {results['without_face']}." if results["without_face"] else ""
     parts = [f"{results[name]} {name}" for name in ("written", "kept") if results[name]]
-    show(node, {"result": nuke_pattern(results["patterns"][0]), "swap_line": plain(f"{', '.join(parts)}.{without}")})
+    _show_result(node, results["patterns"][0], parsed_frames(results["written"]) + parsed_frames(results["kept"]))
+    show(node, {"swap_line": plain(f"{', '.join(parts)}.{without}")})
+
+
+def _show_result(node: nuke.Node, pattern: str, frames: list[int]) -> None:
+    """Makes the node read a sequence; a further frame of the one that it reads already widens the range."""
+    wanted = nuke_pattern(pattern)
+    first, last = int(node["result_first"].value()), int(node["result_last"].value())
+    if str(node["result"].value() or "") == wanted and first <= last:
+        frames = [*frames, first, last]
+    show(node, {"result": wanted, "result_first": min(frames), "result_last": max(frames)})
 
 
 def _submit_preview(engine: client.Engine, asked: Asked) -> client.Job:
@@ -166,7 +200,8 @@ def _finish_preview(node: nuke.Node, asked: Asked, results: Results) -> None:
     path = Path(results["exr"])
     base = path.name.rsplit(".", 2)[0]
     line = f"Frame {asked.frame} is a preview by {asked.model}; all frames come with 'Swap range'."
-    show(node, {"result": f"{path.parent.as_posix()}/{base}.%04d.exr", "swap_line": plain(line)})
+    _show_result(node, f"{path.parent}/{base}.####.exr", [asked.frame])
+    show(node, {"swap_line": plain(line)})
 
 
 def _submit_deliver(engine: client.Engine, asked: Asked) -> client.Job:
@@ -186,12 +221,19 @@ def faces_report(results: Results) -> str:
         f"track {track['track']}: frames {track['frames']}, {track['height_px']:g} px high in the plate"
         for track in results["tracks"]
     ] or ["no face was found"]
+    if results["more_tracks"]:
+        lines.append(f"and {results['more_tracks']} smaller tracks")
     if results["without_face"]:
         lines.append(f"no face in {results['without_face']}")
-    sizes = results.get("native_px")
+    sizes = results["native_px"]
     if sizes:
         span = f"{sizes['smallest']:.0f} to {sizes['largest']:.0f} px, median {sizes['median']:.0f}"
         lines.append(f"native size of the crop: {span}")
+    for crops in results["facesets"]:
+        few = f", {crops['enlarged']} of them enlarged" if crops["enlarged"] else ""
+        lines.append(f"{crops['identity']}: {crops['crops']} crops of {crops['size']} px{few}")
+    if results["sheet"]:
+        lines.append(f"sheet: {results['sheet']}")
     return "\n".join(lines)
 
 
@@ -220,6 +262,7 @@ ERRANDS: Mapping[str, Errand] = {
             (*_FOR_SHOT, "target"),
             (
                 _SHOT,
+                Step("identity", _submit_identity, _finish_identity),
                 Step("extract", _submit_extract, _finish_extract),
                 Step("faces", _submit_faces, _finish_faces),
             ),

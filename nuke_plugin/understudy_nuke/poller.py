@@ -114,6 +114,8 @@ class Watch:
                 if job is None:
                     engine.hello()  # opens a lost connection anew, which submitting may not
                     job = step.submit(engine, self.asked)
+                    if job is None:
+                        continue
                     self._in_main(self._remember, job.id)
                 status = self._follow(job)
                 if status is None:
