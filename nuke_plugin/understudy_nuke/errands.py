@@ -131,7 +131,7 @@ def _read_result_as(node: nuke.Node, colorspace: str) -> None:
 def _submit_identity(engine: client.Engine, asked: Asked) -> client.Job | None:
     """Adds the identity when it is new; one that is there keeps its role and its consent."""
     project = engine.describe(asked.project).wait()
-    known = [identity["identity"] for identity in project.results.get("identities", ())]
+    known = [identity["name"] for identity in project.results.get("identities", ())]
     return None if asked.target in known else engine.identity(asked.project, asked.target, "target")
 
 
