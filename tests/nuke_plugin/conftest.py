@@ -1,0 +1,30 @@
+"""Nuke for the tests of its plug-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.nuke_plugin.stand_in import LEDGER, Group, Host, installed
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Nuke 15 with a window and the gizmos on its path; fails at the end for what was caught on the way."""
+    nuke = Host(plugin_paths=[REPOSITORY / "gizmos"])
+    with installed(nuke):
+        yield nuke
+        nuke.pump()
+    assert LEDGER.violations == []
+
+
+@pytest.fixture
+def node(host: Host) -> Group:
+    """A fresh Understudy node, connected to nothing."""
+    made = host.create("Understudy")
+    assert isinstance(made, Group)
+    return made

@@ -1,0 +1,2 @@
+def test_it_loads(host, node):
+    assert node.knob("erode").value() == 0
