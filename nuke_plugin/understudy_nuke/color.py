@@ -1,6 +1,6 @@
 """Which colour space the plate is in, as the script says it, and how the result has to be read.
 
-Everything here works on names; Nuke is asked in `script_color` and `read_color` only.
+Decisions are made on names alone; nodes are touched in `script_color`, `read_color` and `read_in` only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from dataclasses import dataclass
 
 import nuke
 
-__all__ = ["PlateColor", "ScriptColor", "plain_name", "plate_color", "read_color", "result_colorspace", "script_color"]
+__all__ = [
+    "PlateColor",
+    "ScriptColor",
+    "plain_name",
+    "plate_color",
+    "read_color",
+    "read_in",
+    "result_colorspace",
+    "script_color",
+]
 
 LINEAR_709 = "lin_rec709_srgb"
 """An alias of linear Rec.709 that the ACES configs of every version know."""
@@ -31,11 +40,13 @@ class ScriptColor:
     Attributes:
         is_ocio: False where Nuke's own curves are used, which say nothing of primaries.
         working: Name of the working space; of Nuke's own curve when it is not OCIO.
+        default: What a Read of floats means by "default".
         config: Path or name of the OCIO config; empty when it has none that a file names.
     """
 
     is_ocio: bool
     working: str
+    default: str
     config: str
 
 
@@ -59,10 +70,9 @@ class PlateColor:
 def script_color(root: nuke.Root) -> ScriptColor:
     """How the script manages colour: `$OCIO` comes before a custom config, and that before Nuke's own."""
     is_ocio = str(root["colorManagement"].value()) == "OCIO"
-    working = plain_name(str(root["workingSpaceLUT"].value()))
-    if not is_ocio:
-        return ScriptColor(False, working, "")
-    return ScriptColor(True, working, os.environ.get("OCIO") or _config_of(root))
+    working, default = (plain_name(str(root[name].value())) for name in ("workingSpaceLUT", "floatLut"))
+    config = (os.environ.get("OCIO") or _config_of(root)) if is_ocio else ""
+    return ScriptColor(is_ocio, working, default, config)
 
 
 def read_color(read: nuke.Node, script: ScriptColor) -> PlateColor:
@@ -75,6 +85,8 @@ def read_color(read: nuke.Node, script: ScriptColor) -> PlateColor:
 def plate_color(script: ScriptColor, colorspace: str, is_raw: bool) -> PlateColor:
     """The space of a plate whose Read says `colorspace`, or whose values are the working space's (`is_raw`)."""
     name = script.working if is_raw else plain_name(colorspace)
+    if name == "default":
+        name = script.default
     who = "the working space of the script, as values are taken raw" if is_raw else f"the Read says '{colorspace}'"
     if script.is_ocio:
         return PlateColor(name, "" if is_raw or _same(name, script.working) else name, who)
@@ -105,6 +117,20 @@ def plain_name(text: str) -> str:
     found = _ROLE_OF.fullmatch(text.strip())
     name = found.group(1) if found else text.strip()
     return name.rsplit("/", 1)[-1].strip()
+
+
+def read_in(read: nuke.Node, name: str) -> bool:
+    """Makes a Read take its files to be in a space, raw for the empty name; False when its menu lacks the space."""
+    if not name:
+        read["raw"].setValue(True)
+        return True
+    knob = read["colorspace"]
+    entry = next((entry for entry in knob.values() if _same(plain_name(entry.split("\t")[0]), name)), None)
+    if entry is None:
+        return False
+    read["raw"].setValue(False)
+    knob.setValue(entry)
+    return True
 
 
 def _config_of(root: nuke.Root) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import nuke
 
 from understudy_nuke._engine.errors import SettingsError
+from understudy_nuke.color import read_in
 from understudy_nuke.knobs import Asked, log
 from understudy_nuke.upstream import PLATE
 
@@ -73,11 +74,7 @@ def _read(node: nuke.Node, asked: Asked, pattern: str, name: str, column: int) -
     for knob, frame in (("first", asked.first), ("last", asked.last), ("origfirst", asked.first)):
         read[knob].setValue(frame)
     read["origlast"].setValue(asked.last)
-    space = str(node["result_colorspace"].value() or "")
-    if space:
-        read["colorspace"].setValue(space)
-    else:
-        read["raw"].setValue(True)
+    read_in(read, str(node["result_colorspace"].value() or ""))
     read["name"].setValue(_free_name(name))
     _place(read, node, column, 0)
     return read

@@ -12,12 +12,12 @@ import nuke
 from understudy_nuke import deliver
 from understudy_nuke._engine import client
 from understudy_nuke._engine.errors import SettingsError
-from understudy_nuke.color import result_colorspace
+from understudy_nuke.color import read_in, result_colorspace
 from understudy_nuke.frames import parsed_frames
 from understudy_nuke.knobs import Asked, log, plain, show
 from understudy_nuke.plate import read_plate_color
 
-__all__ = ["ERRANDS", "Errand", "Step", "check_asked"]
+__all__ = ["ERRANDS", "FROM_PLATE", "Errand", "Step", "check_asked"]
 
 Results = Mapping[str, Any]
 
@@ -28,6 +28,9 @@ _LABELS = {
     "target": ("Target identity", "Faces"),
     "model": ("Model", "Train"),
 }
+FROM_PLATE = ("plate", "shot")
+"""What is taken from the plate where the artist has not filled it in."""
+
 _TCL = "[]$%#\\"
 
 
@@ -69,14 +72,14 @@ class Errand:
     shows_end: bool = True
 
 
-def check_asked(errand: Errand, asked: Asked, but: str = "") -> None:
-    """Returns when everything that the errand needs is filled in, except for `but`.
+def check_asked(errand: Errand, asked: Asked, but: tuple[str, ...] = ()) -> None:
+    """Returns when everything that the errand needs is filled in, except for what `but` names.
 
     Raises:
         SettingsError: Something is not, or cannot be meant; and where.
     """
     for name in errand.needs:
-        if name != but and not getattr(asked, name):
+        if name not in but and not getattr(asked, name):
             label, tab = _LABELS[name]
             raise SettingsError(f"{errand.title}: fill in '{label}' (tab {tab}) first.")
     unfit = [letter for letter in _TCL if letter in asked.project]
@@ -113,19 +116,8 @@ def _finish_shot(node: nuke.Node, _asked: Asked, results: Results) -> None:
     script, plate = read_plate_color(node)
     wanted = result_colorspace(script, plate, results["colorspace"], results["result_colorspace"])
     show(node, {"result_colorspace": wanted})
-    _read_result_as(node, wanted)
-
-
-def _read_result_as(node: nuke.Node, colorspace: str) -> None:
-    """Sets the Read inside the node, since no expression can choose a colour space by its name."""
-    read = node.node("ResultRead")
-    show(read, {"raw": not colorspace, **({"colorspace": colorspace} if colorspace else {})})
-    if colorspace and str(read["colorspace"].value()) != colorspace:
-        log(
-            node,
-            f"The result is in {colorspace}, which this script's colour management does not know: choose the "
-            "space of ResultRead, inside the node, by hand.",
-        )
+    if not read_in(node.node("ResultRead"), wanted):  # no expression can choose a space by its name
+        log(node, f"The result is in {wanted}, which is not in this script's menus: set ResultRead, inside the node.")
 
 
 def _submit_identity(engine: client.Engine, asked: Asked) -> client.Job | None:

@@ -83,7 +83,7 @@ def _pressed(node: nuke.Node, name: str) -> None:
 
 def _begin(node: nuke.Node, name: str) -> None:
     """Starts an errand, unless it runs already."""
-    from understudy_nuke.errands import ERRANDS, check_asked
+    from understudy_nuke.errands import ERRANDS, FROM_PLATE, check_asked
     from understudy_nuke.plate import with_plate
     from understudy_nuke.poller import Watch, watch_of
 
@@ -92,7 +92,7 @@ def _begin(node: nuke.Node, name: str) -> None:
         knobs.log(node, f"{errand.title} runs already; 'Cancel' or 'Stop training' stops it.")
         return
     knobs.show_fault(node, "")
-    check_asked(errand, knobs.read_asked(node), but="plate")
+    check_asked(errand, knobs.read_asked(node), but=FROM_PLATE if errand.frames else ())
     asked = with_plate(node, errand.frames) if errand.frames else knobs.read_asked(node)
     check_asked(errand, asked)
     knobs.log(node, f"{errand.title} begins.")

@@ -51,7 +51,7 @@ class TrainingPanel(QtWidgets.QWidget):
         """Takes project and model of the Understudy node that is selected; of the only one when none is."""
         nodes = [node for node in nuke.selectedNodes("Group") if node.knob("understudy_version") is not None]
         if len(nodes) != 1:
-            self._line.setText(self._node_name and self._line.text() or _NO_NODE)
+            self._line.setText((self._node_name and self._line.text()) or _NO_NODE)
             return
         node = nodes[0]
         self._node_name = node.fullName()

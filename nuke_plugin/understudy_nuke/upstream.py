@@ -110,7 +110,7 @@ def frame_hashes(top: nuke.Node, root: nuke.Node, frames: Iterable[int]) -> dict
             if _NOT_PIXELS.fullmatch(name):
                 continue
             still.update(f"{name}={knob.toScript()};".encode())
-            if knob.hasExpression():
+            if isinstance(knob, nuke.Array_Knob) and knob.hasExpression():
                 moving.append(knob)
         if node.Class() == "Read":
             still.update(_files_stamp(absolute(nuke.filename(node) or "")).encode())

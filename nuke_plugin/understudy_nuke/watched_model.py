@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from understudy_nuke._engine.monitor.training import COLUMNS, LossLog, PreviewKeeper
+from understudy_nuke._engine.monitor.training import LossLog, PreviewKeeper
 
 __all__ = ["Seen", "WatchedModel", "model_names"]
 
@@ -21,7 +22,7 @@ class Seen:
 
     Attributes:
         model: Its name.
-        columns: Of its log, see `COLUMNS`.
+        columns: Of its log, as `LossLog.columns` gives them.
         now: The present preview, a PNG; empty when there is none.
         before: The one before it, since the panel watches; empty when there is none.
         stamp: Another one means that something has changed.
@@ -39,56 +40,52 @@ class WatchedModel:
 
     def __init__(self) -> None:
         self.seen = Seen()
-        self._model = Path()
+        self._wanted: Path | None = None
+        self._read: Path | None = None
         self._log = LossLog(Path())
         self._previews = PreviewKeeper()
-        self._changed = threading.Event()
-        self._ended = False
-        self._thread: threading.Thread | None = None
+        self._is_stopped = threading.Event()
+        self._is_stopped.set()
 
     def watch(self, model: Path) -> None:
-        """Reads another model from now on.
+        """Reads another model from the next look on.
 
         Args:
             model: Its folder.
         """
-        self._model = model
-        self._changed.set()
+        self._wanted = model
 
     def start(self) -> None:
-        """Begins to read, in a thread of its own."""
-        if self._thread is None or not self._thread.is_alive():
-            self._ended = False
-            self._thread = threading.Thread(target=self._run, name="understudy-panel", daemon=True)
-            self._thread.start()
+        """Begins to look, in a thread of its own, unless it does already."""
+        if self._is_stopped.is_set():
+            self._is_stopped = threading.Event()
+            arguments = (self._is_stopped,)
+            threading.Thread(target=self._run, args=arguments, name="understudy-panel", daemon=True).start()
 
     def stop(self) -> None:
-        """Ends the thread at its next look."""
-        self._ended = True
-        self._changed.set()
+        """Looks no more."""
+        self._is_stopped.set()
 
-    def read(self) -> Seen:
-        """Reads once, and returns what is there."""
-        if self._model.name and self._model.name != self.seen.model:
-            self._log, self.seen = LossLog(self._model / _LOG), Seen(self._model.name)
-        if not self._model.name:
+    def look(self) -> Seen:
+        """Reads what is new, and returns what is there."""
+        model = self._wanted
+        if model is None:
             return self.seen
+        if model != self._read:
+            self._log, self._read, self.seen = LossLog(model / _LOG), model, Seen(model.name)
         new = self._log.columns(0, 0)
-        now, before = self._previews.look(self._model / _PREVIEW)
-        stamp = (self._model, new["generation"], new["next"], now and now.id)
+        now, before = self._previews.look(model / _PREVIEW)
+        stamp = (model, new["generation"], new["next"], now and now.id)
         if stamp != self.seen.stamp:
             pictures = (now.data if now else b"", before.data if before else b"")
-            self.seen = Seen(self._model.name, new["columns"], *pictures, stamp)
+            self.seen = Seen(model.name, new["columns"], *pictures, stamp)
         return self.seen
 
-    def _run(self) -> None:
-        while not self._ended:
-            self._changed.clear()
-            try:
-                self.read()
-            except OSError:
-                pass  # a share that is away for a moment; the next look tells
-            self._changed.wait(_POLL_S)
+    def _run(self, is_stopped: threading.Event) -> None:
+        while not is_stopped.is_set():
+            with contextlib.suppress(OSError):  # a share that is away for a moment; the next look tells
+                self.look()
+            is_stopped.wait(_POLL_S)
 
 
 def model_names(project: Path) -> list[str]:
