@@ -119,8 +119,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, frame: 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_sentence(tmp_path: Path, frame: Frame, monkeypatch) -> None:
-    monkeypatch.setattr("understudy.durable.secrets.token_hex", lambda _: "x")
-    (tmp_path / ".a.x.part.exr").symlink_to("/dev/full")
+    monkeypatch.setattr("understudy.durable._part_beside", lambda path: path.with_name(".a.part.exr"))
+    (tmp_path / ".a.part.exr").symlink_to("/dev/full")
     with pytest.raises(WriteError, match=r"a\.exr cannot be written"):
         write_frame(tmp_path / "a.exr", frame)
     assert not (tmp_path / "a.exr").exists()

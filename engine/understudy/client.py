@@ -229,7 +229,6 @@ class Engine:
         frames: str | None = None,
         colorspace: str | None = None,
         layer: str | None = None,
-        target: str | None = None,
         make_project: bool = False,
         ocio: str | None = None,
     ) -> Job:
@@ -242,7 +241,6 @@ class Engine:
             frames: Such as "1001-1100"; everything on disk when None.
             colorspace: A name of the project's OCIO config; decided from the file when None.
             layer: Layer of the EXR to take RGB from; the root when None.
-            target: Also add a target identity of this name, when the project has none.
             make_project: Make the project when there is none in its folder.
             ocio: OCIO config of a project that is made: a built-in config's name, or an absolute path.
         """
@@ -252,7 +250,6 @@ class Engine:
             "frames": frames,
             "colorspace": colorspace,
             "layer": layer,
-            "target": target,
             "make_project": make_project,
             "ocio": ocio,
         }

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import secrets
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.errors import WriteError
 
-__all__ = ["append_line", "replacing", "write_bytes", "write_text"]
+__all__ = ["append_line", "replacing", "sweep", "write_bytes", "write_text"]
+
+_PART = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.part(\.[^.]+)?", re.DOTALL)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it takes the final name when the block ends well, and vanishes otherwise.
 
-    The old file stays whole until then. The block's own writing may raise OSError freely.
+    The old file stays whole until then. The block's own writing may raise OSError freely. What a kill leaves is found
+    by `sweep`: the hidden name says which process of which machine wrote it.
 
     Raises:
         WriteError: The file cannot be written: full disk, no permission.
     """
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    beside = _part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -34,6 +41,27 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def sweep(*folders: Path) -> int:
+    """Deletes what killed writers left of `replacing` in these folders, and says how many files that were.
+
+    In a folder that several machines share, each deletes only what its own processes wrote, and nothing of those that
+    still run. What cannot be deleted stays: it is in nobody's way.
+
+    Args:
+        folders: Looked through by themselves, without what lies below; they need not be there.
+    """
+    machine, swept = _machine(), 0
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208  # names of thousands of frames, not paths
+                part = _PART.fullmatch(name)
+                if part and part["machine"] == machine and not _is_running(int(part["process"])):
+                    with contextlib.suppress(OSError):
+                        (folder / name).unlink()
+                        swept += 1
+    return swept
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -74,3 +102,43 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
+
+
+def _part_beside(path: Path) -> Path:
+    """Another name each time; it keeps the suffix, by which writers know the format."""
+    return path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+
+
+def _machine() -> str:
+    """Stands for where process numbers mean the same: this machine, or the container on it."""
+    numbers = ""
+    with contextlib.suppress(OSError):
+        numbers = os.readlink("/proc/self/ns/pid")  # noqa: PTH115  # no path: the name of a space of numbers
+    return hashlib.sha256(f"{socket.gethostname()} {numbers}".encode()).hexdigest()[:8]
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    _SYNCHRONIZE, _NO_SUCH_PROCESS, _HAS_ENDED = 0x00100000, 87, 0
+
+    def _is_running(process: int) -> bool:
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        handle = kernel.OpenProcess(_SYNCHRONIZE, False, process)
+        if not handle:
+            return ctypes.get_last_error() != _NO_SUCH_PROCESS
+        try:
+            return bool(kernel.WaitForSingleObject(handle, 0) != _HAS_ENDED)
+        finally:
+            kernel.CloseHandle(handle)
+
+else:
+
+    def _is_running(process: int) -> bool:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except (OSError, OverflowError):  # it belongs to somebody else, or is no number of a process
+            return True
+        return True

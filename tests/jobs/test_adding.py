@@ -75,24 +75,6 @@ def test_a_planned_project_is_made_with_its_first_shot(tmp_path: Path, plates: P
     assert set(ProjectFolder.open(planned.path).project.shots) == {"sh010", "sh020"}
 
 
-def test_a_target_is_added_with_the_shot_and_nobody_is_changed(folder: ProjectFolder, plates: Path) -> None:
-    add_identity(folder, "anna", "source", synthetic=True)
-    folder = ProjectFolder.open(folder.path)
-    with pytest.raises(SettingsError, match="'anna' is a source identity"):
-        add_shot(folder, "sh010", plates, target="anna")
-    assert ProjectFolder.open(folder.path) == folder
-    add_identity(folder, "ben", "target", synthetic=True)
-    for name in ("ben", "carl"):
-        add_shot(ProjectFolder.open(folder.path), "sh010", plates, target=name)
-    identities = ProjectFolder.open(folder.path).project.identities
-    assert {name: entry.role for name, entry in identities.items()} == {
-        "anna": "source",
-        "ben": "target",
-        "carl": "target",
-    }
-    assert identities["ben"].synthetic and not identities["carl"].synthetic
-
-
 def test_results_of_a_log_plate_will_be_in_the_working_space(folder: ProjectFolder, plates: Path) -> None:
     for said, results in (("ACEScct", "ACEScg"), ("lin_ap0", "ACES2065-1")):
         assert add_shot(folder, "sh010", plates, colorspace=said).to_json()["result_colorspace"] == results

@@ -11,6 +11,7 @@ from understudy.faces.alignment import STABLE_LANDMARKS, align_face, template
 from understudy.faces.face import Alignment, Face, FoundFrame, append_found_frame
 from understudy.faces.faceset import CropRecord
 from understudy.geometry import Transform
+from understudy.monitor import quality
 from understudy.monitor.gpu import parse_gpus
 from understudy.monitor.quality import CropIndex, FoundFaces, crop_jitter, describe_crops, describe_shot
 
@@ -94,6 +95,25 @@ def test_a_reader_s_version_changes_with_what_it_reads(tmp_path: Path) -> None:
         watched.read()
         versions.append(watched.version)
     assert versions[0] == versions[1] < versions[2]
+
+
+def test_each_face_is_aligned_once_while_the_shot_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aligned: list[int] = []
+
+    def counted(one: Face, pixel_aspect: float) -> Alignment:
+        aligned.append(one.frame)
+        return align_face(one, pixel_aspect)
+
+    monkeypatch.setattr(quality, "align_face", counted)
+    path = tmp_path / "faces.jsonl"
+    watched = FoundFaces(path)
+    for frame in range(1001, 1006):
+        append_found_frame(path, FoundFrame(frame, (face(frame, 3.0 * frame),), "s"))
+        found = watched.read()
+        assert describe_shot(found, {}, watched.align) == describe_shot(found, {}, align_face)
+    assert aligned == list(range(1001, 1006))
+    wide = watched.align(found[1001].faces[0], 2.0)
+    assert wide.aligned_from_plate[0, 0] != watched.align(found[1001].faces[0], 1.0).aligned_from_plate[0, 0]
 
 
 def test_crops_are_read_as_they_come_and_dropped_when_written_anew(tmp_path: Path) -> None:

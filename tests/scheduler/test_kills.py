@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from understudy.durable import _machine
 from understudy.jobs.swap import run_swap
 from understudy.jobs.train import run_train
 from understudy.jobs.verify import verify_folder
@@ -55,16 +56,19 @@ def test_a_worker_that_dies_mid_frame_fails_its_job_and_the_next_one_has_another
     job = scheduler.submit("swap", asked)
     running(scheduler, job.id, "swapping", 4)
     time.sleep(0.02)
-    os.kill(scheduler.worker_pids()["cpu long"], signal.SIGKILL)
+    worker = scheduler.worker_pids()["cpu long"]
+    os.kill(worker, signal.SIGKILL)
     record = ended(scheduler, job.id)
     assert record.state is JobState.FAILED and record.error is not None and record.error.kind == "EngineStopped"
     assert record.error.facts["signal"] == "SIGKILL" and "SIGKILL" in record.error.message
     assert expect_whole(project.swaps("sh010")) >= 8
+    (project.swaps("sh010") / "comp" / f".x.{_machine()}-{worker}-00000000.part.exr").write_bytes(b"half")
     scheduler.resume(job.id)
     done = ended(scheduler, job.id)
     assert done.state is JobState.DONE and done.results["kept"].startswith("1001-")
     assert expect_whole(project.swaps("sh010")) == 2 * FRAMES
     expect_the_same_pictures(project, done)
+    assert not list(project.swaps("sh010").rglob(".*"))
 
 
 def test_the_last_words_of_a_worker_are_kept(scheduler: Scheduler, project: ProjectFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Face:
     depths: npt.NDArray[np.float32]
     score: float
 
-    @property
+    @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of the landmarks, in plate pixels."""
         low, high = self.landmarks_plate.min(axis=0), self.landmarks_plate.max(axis=0)

@@ -111,7 +111,6 @@ def add_shot(
     frames: str | None = None,
     colorspace: str | None = None,
     layer: str | None = None,
-    target: str | None = None,
     dry_run: bool = False,
 ) -> AddedShot:
     """Adds a shot to a project, or changes one; what was set by hand in `understudy.yaml` stays.
@@ -123,11 +122,9 @@ def add_shot(
         frames: Such as 1001-1100; everything on disk when None.
         colorspace: Space, role or alias of the project's OCIO config; decided from the file when None.
         layer: Layer of the EXR to take RGB from; the root when None.
-        target: Also add a target identity of this name, when the project has none.
         dry_run: Check everything and write nothing.
 
     Raises:
-        SettingsError: `target` is a source identity of the project.
         UnderstudyError: The plate cannot be used so; the project is as it was.
     """
     absolute = plate.expanduser().absolute()
@@ -142,18 +139,14 @@ def add_shot(
         "colorspace": colorspace,
         "layer": layer,
     }
-
-    def with_shot(now: ProjectFolder) -> Project:
-        return _with_target(ProjectFolder(now.path, _with_shot(now, name, values)), target)
-
-    with_it = ProjectFolder(folder.path, with_shot(folder))
+    with_it = ProjectFolder(folder.path, _with_shot(folder, name, values))
     shot = open_shot(with_it, name)
     header = read_header(shot.plate.path(shot.frames[0]))
     if not dry_run:
         if not ProjectFolder.is_at(folder.path):
             with contextlib.suppress(ProjectError):  # somebody else was quicker
                 create_project(folder.path, folder.project.ocio)
-        folder.changed(with_shot)
+        folder.changed(lambda now: _with_shot(now, name, values))
     return AddedShot(shot, with_it.plate_pattern(name), header.display_window, header.data_window)
 
 
@@ -201,19 +194,6 @@ def _with_shot(folder: ProjectFolder, name: str, values: Mapping[str, Any]) -> P
     before = folder.project.shots.get(name)
     by_hand = {"exposure": before.exposure, "white_balance": before.white_balance} if before else {}
     return folder.with_shot(name, {**values, **by_hand})
-
-
-def _with_target(folder: ProjectFolder, name: str | None) -> Project:
-    """The settings with a target identity of this name: nobody's consent is needed to take a face out."""
-    if name is None:
-        return folder.project
-    if name not in folder.project.identities:
-        return folder.with_identity(name, {"role": "target"})
-    if folder.identity(name).role != "target":
-        raise SettingsError(
-            f"'{name}' is a source identity of this project, not a target identity; choose another name.", identity=name
-        )
-    return folder.project
 
 
 def _edges(box: Box) -> list[int]:

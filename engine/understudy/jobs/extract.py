@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.color import pinned_name
+from understudy.durable import sweep
 from understudy.errors import NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import crop_face
@@ -80,6 +81,7 @@ def run_extract(
     chosen = shot.choose(frames)
     faceset = _faceset_for(folder, identity, preset)
     check_free_space(folder.path)
+    sweep(faceset.folder, faceset.crop_path(shot_name, 0).parent)
     if not find_faces(folder, shot, chosen, on_progress):
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     alignments = {

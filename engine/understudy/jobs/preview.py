@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from understudy.durable import sweep
 from understudy.errors import NoFaceError
 from understudy.faces.face import read_found_frames
 from understudy.jobs.swap import Swapper, open_swapper
@@ -44,6 +45,7 @@ def preview_frame(
     pictures = swapper.results(number, frame, with_comp=True)
     base = folder.swaps(shot_name) / "preview" / f"{shot_name}.{model_name}.{number:04d}"
     exr, png = base.with_name(f"{base.name}.exr"), base.with_name(f"{base.name}.png")
+    sweep(exr.parent)
     write_frame(exr, pictures["face"], swapper.settings.compression)
     color, layer = swapper.shot.color, swapper.shot.layer
     stops = float(np.log2(np.mean(swapper.training.gains)))

@@ -22,7 +22,7 @@ from understudy.composite import (
     layers_of,
     place_face,
 )
-from understudy.durable import append_line
+from understudy.durable import append_line, sweep
 from understudy.errors import FacesetError, ModelFileError, NoFaceError
 from understudy.faces.crop import SwappedFace, crop_face
 from understudy.faces.face import Alignment, read_found_frames
@@ -237,6 +237,7 @@ def run_swap(
     _check_searched(folder, swapper.shot, chosen)
     target = out or folder.swaps(shot_name)
     check_free_space(target)
+    sweep(*{path.parent for path in _paths(target, shot_name, 0).values()})
     manifest = target / "manifest.jsonl"
     known = read_manifest(manifest)
     recipes = {number: swapper.recipe(number) for number in chosen}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from understudy import __version__
 from understudy.color import ColorConfig, TrainingSpace, pinned_name
-from understudy.durable import write_text
+from understudy.durable import sweep, write_text
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
 from understudy.jobs.asked import ModelPair, model_pair
@@ -26,7 +26,7 @@ from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.checkpoint import saved_path
 from understudy.training.loading import load_face_codes
-from understudy.training.trainer import PRESET_NAME, SNAPSHOTS, TrainingResult, train
+from understudy.training.trainer import CHECKPOINTS, PRESET_NAME, SNAPSHOTS, TrainingResult, train
 
 __all__ = ["run_train"]
 
@@ -70,6 +70,7 @@ def run_train(
     for faceset in facesets.values():
         faceset.expect_config(pinned_name(folder.project.ocio))
     check_free_space(folder.path)
+    sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
     color = config_of(folder)
     target_codes = load_face_codes(facesets[pair.target], color, preset, on_progress)
     source_codes = load_face_codes(facesets[pair.source], color, preset, on_progress) if target_codes else None

@@ -202,7 +202,7 @@ class Pages:
         version = (wanted, faces.version, indexes[wanted].version if of_shot else 0)
         kept_version, described = self._described.get(faces, ((), {}))
         if kept_version != version:
-            described = describe_shot(found, of_shot)
+            described = describe_shot(found, of_shot, faces.align)
             self._described[faces] = (version, described)
         return JSONResponse({"identity": wanted, "identities": identities, "size": size, **described})
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,7 @@ _SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
 class FoundFaces:
-    """A shot's `faces.jsonl`, read as it grows.
+    """A shot's `faces.jsonl`, read as it grows, and what was worked out of it before.
 
     Args:
         path: The file.
@@ -34,6 +36,7 @@ class FoundFaces:
     def __init__(self, path: Path) -> None:
         self._file = GrowingFile(path)
         self._found: dict[int, FoundFrame] = {}
+        self._aligned: WeakKeyDictionary[Face, tuple[float, Alignment]] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self.version = 0
         """Changes with what `read` returns."""
@@ -52,6 +55,13 @@ class FoundFaces:
                     faces = tuple(Face.from_json(frame, face) for face in values["faces"])
                     self._found[frame] = FoundFrame(frame, faces, str(values["stamp"]))
             return dict(sorted(self._found.items()))
+
+    def align(self, face: Face, pixel_aspect: float) -> Alignment:
+        """As `align_face`, worked out once for each face that `read` returned, however often the file grows."""
+        known = self._aligned.get(face)
+        if known is None or known[0] != pixel_aspect:
+            known = self._aligned[face] = pixel_aspect, align_face(face, pixel_aspect)
+        return known[1]
 
 
 class CropIndex:
@@ -82,15 +92,20 @@ class CropIndex:
             return dict(sorted(self._records.items()))
 
 
-def describe_shot(found: dict[int, FoundFrame], records: dict[int, CropRecord]) -> dict[str, Any]:
+def describe_shot(
+    found: dict[int, FoundFrame],
+    records: dict[int, CropRecord],
+    align: Callable[[Face, float], Alignment] = align_face,
+) -> dict[str, Any]:
     """A shot as columns, one value for each frame that was searched; None where a frame has no face.
 
     Args:
         found: The faces found.
         records: The shot's crops by frame; empty before there are any.
+        align: How a face lies in its plate; `FoundFaces.align` for a shot that grows.
     """
     cropped = {number: record.alignment for number, record in records.items()}
-    detected = _detected(found, _pixel_aspect(cropped))
+    detected = _detected(found, _pixel_aspect(cropped), align)
     frames = list(found)
     known = {number: cropped.get(number, detected.get(number)) for number in frames}
     scores = {number: known_one.confidence for number, known_one in known.items() if known_one is not None}
@@ -140,17 +155,19 @@ def crop_jitter(alignments: dict[int, Alignment]) -> dict[int, float]:
     return jitter
 
 
-def _detected(found: dict[int, FoundFrame], pixel_aspect: float) -> dict[int, Alignment]:
+def _detected(
+    found: dict[int, FoundFrame], pixel_aspect: float, align: Callable[[Face, float], Alignment]
+) -> dict[int, Alignment]:
     """The main face's alignment in each frame on its own, before it is made steady over time."""
     track = largest_track(found)
-    return {} if track is None else {face.frame: align_face(face, pixel_aspect) for face in track.faces}
+    return {} if track is None else {face.frame: align(face, pixel_aspect) for face in track.faces}
 
 
 def _pixel_aspect(alignments: dict[int, Alignment]) -> float:
     """Of the plate, from a crop's alignment, whose axes are equally long in square pixels; 1 when there is none."""
     for alignment in alignments.values():
         axes: npt.NDArray[np.float64] = np.linalg.norm(_linear(alignment.aligned_from_plate), axis=0)
-        return float(axes[0] / axes[1])
+        return round(float(axes[0] / axes[1]), 6)
     return 1.0
 
 

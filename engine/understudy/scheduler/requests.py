@@ -218,9 +218,6 @@ class ShotRequest(Settings):
     layer: _Word | None = None
     """Layer of the EXR to take RGB from; the root when left out."""
 
-    target: _Identity | None = None
-    """Also add a target identity of this name, when the project has none."""
-
     make_project: bool = False
     """Make the project first when there is none in its folder."""
 

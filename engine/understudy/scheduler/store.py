@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from understudy.durable import write_text
+from understudy.durable import sweep, write_text
 from understudy.errors import WriteError
 from understudy.scheduler.record import JobRecord, LogTail
 
@@ -63,7 +63,11 @@ class JobStore:
             ) from error
 
     def load(self) -> list[StoredJob]:
-        """All jobs, oldest first. A folder that holds no job, or a torn one, is passed over with a warning."""
+        """All jobs, oldest first. A folder that holds no job, or a torn one, is passed over with a warning.
+
+        For an engine that begins: what an earlier one was killed in the middle of writing is deleted.
+        """
+        sweep(self._folder.parent, *self._folder.iterdir())
         found = []
         for folder in sorted(self._folder.iterdir()):
             try:

@@ -181,7 +181,6 @@ class Work:
             frames=asked.frames,
             colorspace=asked.colorspace,
             layer=asked.layer,
-            target=asked.target,
         )
         return Made(added.to_json(), completed=True)
 

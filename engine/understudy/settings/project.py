@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from understudy.durable import write_text
+from understudy.durable import sweep, write_text
 from understudy.errors import ProjectError, SettingsError, UnknownNameError, WriteError
 from understudy.lock import ProcessLock
 from understudy.settings.validation import Settings, apply_overrides, read_yaml, validated
@@ -273,6 +273,7 @@ class ProjectFolder:
             WriteError: The file cannot be written.
         """
         with _sole_writer(self.path):
+            sweep(self.path)
             now = ProjectFolder.open(self.path)
             return now.save(change(now))
 
