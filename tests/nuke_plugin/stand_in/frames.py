@@ -57,7 +57,7 @@ class Format:
     def t(self) -> int:
         return self._numbers[5]
 
-    def pixelAspect(self) -> float:  # noqa: N802
+    def pixelAspect(self) -> float:
         return self._aspect
 
     def name(self) -> str:
@@ -114,10 +114,10 @@ class FrameRange:
     def increment(self) -> int:
         return self._numbers[2]
 
-    def minFrame(self) -> int:  # noqa: N802
+    def minFrame(self) -> int:
         return self._numbers[0]
 
-    def maxFrame(self) -> int:  # noqa: N802
+    def maxFrame(self) -> int:
         return self._numbers[1]
 
     def frames(self) -> int:
@@ -156,11 +156,11 @@ class FrameRanges:
             else:
                 self._ranges.append(FrameRange(frame, frame, 1))
 
-    def toFrameList(self) -> list[int]:  # noqa: N802
+    def toFrameList(self) -> list[int]:
         return sorted({frame for one in self._ranges for frame in one})
 
-    def minFrame(self) -> int:  # noqa: N802
+    def minFrame(self) -> int:
         return min(self.toFrameList())
 
-    def maxFrame(self) -> int:  # noqa: N802
+    def maxFrame(self) -> int:
         return max(self.toFrameList())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ from tests.nuke_plugin.stand_in import rendering
 from tests.nuke_plugin.stand_in.frames import Format, FrameRange
 from tests.nuke_plugin.stand_in.knobs import Knob
 from tests.nuke_plugin.stand_in.node_classes import NODE_CLASSES
-from tests.nuke_plugin.stand_in.nodes import Group, Node, Root, node_of
+from tests.nuke_plugin.stand_in.nodes import Group, Node, Root
 from tests.nuke_plugin.stand_in.pictures import Picture
+from tests.nuke_plugin.stand_in.script_nodes import group_text, node_of
 from tests.nuke_plugin.stand_in.strict import LEDGER, fail
-from tests.nuke_script import read_script, tkinter
+from tests.nuke_script import SELECTION, read_script, tkinter
 
 __all__ = ["Callback", "Host"]
 
@@ -80,7 +82,7 @@ class Host:
         self.clear()
 
     def clear(self) -> None:
-        """An empty script."""
+        """An empty script; nobody is told."""
         self.root_node = Root(self, "Root", None)
         self.root_node._knobs["name"]._held = "root"
         self.root_node._knobs["format"]._held = self.formats[0].name()
@@ -111,8 +113,6 @@ class Host:
             if name not in {"inputs", "name"}:
                 self.root_node._knob(name)._read(value)
         made: dict[int, Node] = {}
-        from tests.nuke_script import SELECTION
-
         if selected is not None:
             made[id(SELECTION)] = selected
         nodes = [node_of(self, source, group, made) for source in script.children]
@@ -124,12 +124,20 @@ class Host:
         """The script as Nuke would save it."""
         lines = [f"version {'.'.join(map(str, self.version[:2]))} v{self.version[2] or 1}", "Root {", " inputs 0"]
         lines += [self.root_node._script().replace(" name root", " name untitled"), "}"]
-        return "\n".join([*lines, *_group_text(self.root_node)]) + "\n"
+        return "\n".join([*lines, *group_text(self.root_node)]) + "\n"
 
     def open(self, text: str) -> None:
-        """Replaces the script."""
-        self.clear()
+        """Replaces the script: closes the one that is open, and loads."""
+        self.close()
         self.read(text)
+        self._call_back("OnScriptLoad", self.root_node, None)
+
+    def close(self) -> None:
+        """Closes the script, and with it every node."""
+        self._call_back("OnScriptClose", self.root_node, None)
+        for node in list(self.root_node._children):
+            self._destroy(node)
+        self.clear()
 
     def create(self, kind: str, knobs: str = "") -> Node:
         """A new node as from the menu: connected to what is selected, then selected alone."""
@@ -160,8 +168,13 @@ class Host:
         above = node._inputs[0] if node._inputs else None
         for other in node._parent._children:
             other._inputs = [above if one is node else one for one in other._inputs]
-        self.run(node._knobs["onDestroy"]._held, node)
-        node._is_deleted = True
+        self._destroy(node)
+
+    def _destroy(self, node: Node) -> None:
+        for one in [*(self.everything(node) if isinstance(node, Group) else ()), node]:
+            self.run(one._knobs["onDestroy"]._held, one)
+            self._call_back("OnDestroy", one, None)
+            one._is_deleted = True
 
     # -- Python of nodes -------------------------------------------------------------------------------------------
 
@@ -169,8 +182,6 @@ class Host:
         """Runs the Python of a button or callback, as Nuke does."""
         if not code.strip():
             return
-        import sys
-
         module = sys.modules["nuke"]
         self.context.append((node, knob))
         try:
@@ -347,27 +358,3 @@ class Host:
 
 def _names(group: Group) -> set[str]:
     return {node._name for node in group._children}
-
-
-def _group_text(group: Group) -> list[str]:
-    """The nodes of a group, each after what it is connected to."""
-    lines: list[str] = [f"add_layer {{{layer.split('.')[0]} {layer}}}" for layer in group._layers]
-    done: dict[int, str] = {}
-
-    def write(node: Node) -> None:
-        if id(node) in done:
-            return
-        for upstream in node._inputs:
-            if upstream is not None:
-                write(upstream)
-        for upstream in reversed(node._inputs):
-            lines.append(f"push {'0' if upstream is None else '$' + done[id(upstream)]}")
-        lines.extend([f"{node._kind} {{", f" inputs {len(node._inputs)}", node._script(), "}"])
-        if isinstance(node, Group):
-            lines.extend([*_group_text(node), "end_group"])
-        done[id(node)] = f"N{len(done):x}_{len(lines)}"
-        lines.append(f"set {done[id(node)]} [stack 0]")
-
-    for node in group._children:
-        write(node)
-    return lines

@@ -26,7 +26,7 @@ class MenuItem:
     def script(self) -> str:
         return self._command if isinstance(self._command, str) else ""
 
-    def setEnabled(self, enabled: bool, recursive: bool = False) -> None:  # noqa: N802
+    def setEnabled(self, enabled: bool, recursive: bool) -> None:
         self._is_enabled = enabled
 
     def invoke(self) -> Any:
@@ -38,19 +38,17 @@ class MenuItem:
 
 
 @strict
-class Menu(MenuItem):
-    """A menu of entries and menus; a name with slashes leads into menus."""
+class _Entries:
+    """What menus, menu bars and toolbars share; a name with slashes leads into menus."""
 
-    def __init__(self, name: str, icon: str = "") -> None:
-        super().__init__(name, None, icon)
-        self._items: list[MenuItem] = []
+    _items: list[MenuItem]
 
     def _at(self, path: str) -> MenuItem | None:
         first, _, rest = path.partition("/")
         item = next((one for one in self._items if one._name == first), None)
         return item._at(rest) if rest and isinstance(item, Menu) else item
 
-    def addMenu(self, name: str, icon: str = "", tooltip: str = "", index: int = -1) -> Menu:  # noqa: N802
+    def addMenu(self, name: str, icon: str = "", tooltip: str = "", index: int = -1) -> Menu:
         first, _, rest = name.partition("/")
         menu = self._at(first)
         if not isinstance(menu, Menu):
@@ -58,7 +56,7 @@ class Menu(MenuItem):
             self._items.append(menu)
         return menu.addMenu(rest, icon, tooltip, index) if rest else menu
 
-    def addCommand(  # noqa: N802
+    def addCommand(
         self,
         name: str,
         command: str | Callable[[], Any] = "",
@@ -67,7 +65,7 @@ class Menu(MenuItem):
         tooltip: str = "",
         index: int = -1,
         readonly: bool = False,
-        shortcutContext: int = 0,  # noqa: N803
+        shortcutContext: int = 0,
     ) -> MenuItem:
         if not callable(command) and not isinstance(command, str):
             fail(f"addCommand('{name}') takes a function or Python text, not {command!r}")
@@ -78,11 +76,11 @@ class Menu(MenuItem):
         self._items = [one for one in self._items if one._name != name] + [item]
         return item
 
-    def addSeparator(self, index: int = -1) -> MenuItem:  # noqa: N802
+    def addSeparator(self, index: int = -1) -> MenuItem:
         self._items.append(MenuItem("-"))
         return self._items[-1]
 
-    def findItem(self, name: str) -> MenuItem | None:  # noqa: N802
+    def findItem(self, name: str) -> MenuItem | None:
         return self._at(name)
 
     def menu(self, name: str) -> Menu | None:
@@ -92,14 +90,39 @@ class Menu(MenuItem):
     def items(self) -> list[MenuItem]:
         return list(self._items)
 
-    def removeItem(self, name: str) -> None:  # noqa: N802
+    def removeItem(self, name: str) -> None:
         self._items = [one for one in self._items if one._name != name]
 
-    def clearMenu(self) -> None:  # noqa: N802
+    def clearMenu(self) -> None:
         self._items = []
 
 
-class MenuBar(Menu): ...
+@strict
+class Menu(_Entries, MenuItem):
+    """A menu of entries and menus."""
+
+    def __init__(self, name: str, icon: str = "") -> None:
+        super().__init__(name, None, icon)
+        self._items = []
 
 
-class ToolBar(Menu): ...
+@strict
+class MenuBar(_Entries):
+    """One of Nuke's menus by name."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._items = name, []
+
+    def name(self) -> str:
+        return self._name
+
+
+@strict
+class ToolBar(_Entries):
+    """One of Nuke's toolbars by name."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._items = name, []
+
+    def name(self) -> str:
+        return self._name

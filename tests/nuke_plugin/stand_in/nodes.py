@@ -6,15 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tests.nuke_plugin.stand_in.expressions import ExpressionError, parse_expression
-from tests.nuke_plugin.stand_in.knobs import Array_Knob, Knob, knob_of, quoted
+from tests.nuke_plugin.stand_in.knobs import Array_Knob, Knob, definition_text
 from tests.nuke_plugin.stand_in.node_classes import EXR_KNOBS, NODE_CLASSES, class_knobs, make_knob
 from tests.nuke_plugin.stand_in.strict import LEDGER, fail, strict
-from tests.nuke_script import ScriptNode, words
+from tests.nuke_script import words
 
 if TYPE_CHECKING:
     from tests.nuke_plugin.stand_in.host import Host
 
-__all__ = ["Group", "Node", "Root", "node_of"]
+__all__ = ["Group", "Node", "Root"]
 
 _CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3, "x": 0, "y": 1, "w": 0, "h": 1}
 
@@ -70,6 +70,12 @@ class Node:
         for name, row in EXR_KNOBS.items() if is_exr else ():
             if name not in self._knobs:
                 self._add_knob(make_knob(name, row))
+
+    def _read_knobs(self, texts: dict[str, str]) -> None:
+        for name, text in texts.items():
+            self._knob(name)._read(text)
+            if self._kind == "Write" and name in {"file_type", "file"}:
+                self._add_exr_knobs()
 
     def _find(self, path: str) -> Node:
         """A node by a name as expressions and links give it: of this group's, a sibling, or from the root."""
@@ -140,7 +146,7 @@ class Node:
         lines = []
         for name, knob in self._knobs.items():
             if knob._definition is not None:
-                lines.append(f" addUserKnob {{{_definition_text(knob)}}}")
+                lines.append(f" addUserKnob {{{definition_text(knob)}}}")
             if not knob._is_default() or name == "name":
                 lines.append(f" {name} {knob._text()}")
         return "\n".join(lines)
@@ -155,16 +161,16 @@ class Node:
         below = "".join(node._hash(frame) if node is not None else "-" for node in self._inputs)
         return hashlib.sha256(f"{self._kind}{own}{below}".encode()).hexdigest()
 
-    def Class(self) -> str:  # noqa: N802
+    def Class(self) -> str:
         return self._kind
 
     def name(self) -> str:
         return self._name
 
-    def fullName(self) -> str:  # noqa: N802
+    def fullName(self) -> str:
         return self._full_name()
 
-    def setName(self, name: str, uncollide: bool = True, updateExpressions: bool = False) -> None:  # noqa: N802, N803
+    def setName(self, name: str, uncollide: bool = True, updateExpressions: bool = False) -> None:
         taken = {node._name for node in self._parent._children if node is not self} if self._parent else set()
         if name in taken and not uncollide:
             fail(f"There is a node '{name}' already")
@@ -178,29 +184,29 @@ class Node:
     def knobs(self) -> dict[str, Knob]:
         return dict(self._knobs)
 
-    def allKnobs(self) -> list[Knob]:  # noqa: N802
+    def allKnobs(self) -> list[Knob]:
         return list(self._knobs.values())
 
-    def numKnobs(self) -> int:  # noqa: N802
+    def numKnobs(self) -> int:
         return len(self._knobs)
 
     def __getitem__(self, name: str) -> Knob:
         return self._knob(name)
 
-    def addKnob(self, knob: Knob) -> None:  # noqa: N802
+    def addKnob(self, knob: Knob) -> None:
         if not isinstance(knob, Knob):
             fail(f"addKnob takes a knob, not {knob!r}")
         self._add_knob(knob)
 
-    def removeKnob(self, knob: Knob) -> None:  # noqa: N802
+    def removeKnob(self, knob: Knob) -> None:
         if self._knobs.get(knob._name) is not knob:
             fail(f"{self._name} has no knob '{knob._name}' to remove")
         del self._knobs[knob._name]
 
-    def readKnobs(self, s: str) -> None:  # noqa: N802
-        _read_knobs(self, dict(zip(words(s)[::2], words(s)[1::2], strict=True)))
+    def readKnobs(self, s: str) -> None:
+        self._read_knobs(dict(zip(words(s)[::2], words(s)[1::2], strict=True)))
 
-    def writeKnobs(self, flags: int = 0) -> str:  # noqa: N802
+    def writeKnobs(self, flags: int = 0) -> str:
         return self._script()
 
     def input(self, index: int) -> Node | None:
@@ -210,40 +216,40 @@ class Node:
         connected = [index for index, node in enumerate(self._inputs) if node is not None]
         return connected[-1] + 1 if connected else 0
 
-    def setInput(self, i: int, node: Node | None) -> bool:  # noqa: N802
+    def setInput(self, i: int, node: Node | None) -> bool:
         if i >= NODE_CLASSES[self._kind].most:
             fail(f"{self._kind} {self._name} has no input {i}")
         self._inputs += [None] * (i + 1 - len(self._inputs))
         self._inputs[i] = node
         return True
 
-    def connectInput(self, i: int, node: Node | None) -> bool:  # noqa: N802
+    def connectInput(self, i: int, node: Node | None) -> bool:
         while self.input(i) is not None:
             i += 1
         return self.setInput(i, node)
 
-    def canSetInput(self, i: int, node: Node) -> bool:  # noqa: N802
+    def canSetInput(self, i: int, node: Node) -> bool:
         return i < NODE_CLASSES[self._kind].most
 
-    def minInputs(self) -> int:  # noqa: N802
+    def minInputs(self) -> int:
         return NODE_CLASSES[self._kind].least
 
-    def maxInputs(self) -> int:  # noqa: N802
+    def maxInputs(self) -> int:
         return NODE_CLASSES[self._kind].most
 
-    def optionalInput(self) -> int:  # noqa: N802
+    def optionalInput(self) -> int:
         return NODE_CLASSES[self._kind].least
 
     def dependencies(self, mask: int = 7) -> list[Node]:
         return [node for node in self._inputs if node is not None]
 
-    def dependent(self, mask: int = 7, forceEvaluate: bool = True) -> list[Node]:  # noqa: N803
+    def dependent(self, mask: int = 7, forceEvaluate: bool = True) -> list[Node]:
         return [node for node in self._host.everything() if self in node._inputs]
 
     def parent(self) -> Group | None:
         return self._parent
 
-    def rootNode(self) -> Node:  # noqa: N802
+    def rootNode(self) -> Node:
         return self._host.root_node
 
     def format(self) -> Any:
@@ -255,7 +261,7 @@ class Node:
     def height(self) -> int:
         return int(self._host.format_of(self).height())
 
-    def pixelAspect(self) -> float:  # noqa: N802
+    def pixelAspect(self) -> float:
         return float(self._host.format_of(self).pixelAspect())
 
     def bbox(self) -> Any:
@@ -271,28 +277,28 @@ class Node:
     def sample(self, c: str, x: float, y: float, dx: float = 1, dy: float = 1, frame: float | None = None) -> float:
         return self._host.sample_of(self, c, x, y, frame)
 
-    def firstFrame(self) -> int:  # noqa: N802
+    def firstFrame(self) -> int:
         return self._host.range_of(self)[0]
 
-    def lastFrame(self) -> int:  # noqa: N802
+    def lastFrame(self) -> int:
         return self._host.range_of(self)[1]
 
-    def frameRange(self) -> Any:  # noqa: N802
+    def frameRange(self) -> Any:
         return self._host.frame_range(*self._host.range_of(self))
 
-    def opHashes(self) -> list[int]:  # noqa: N802
+    def opHashes(self) -> list[int]:
         return [int(self._hash(self._host.frame)[:15], 16)]
 
-    def hasError(self) -> bool:  # noqa: N802
+    def hasError(self) -> bool:
         return self._host.error_of(self) != ""
 
     def error(self) -> bool:
         return self._host.error_of(self) != ""
 
-    def treeHasError(self) -> bool:  # noqa: N802
+    def treeHasError(self) -> bool:
         return self._host.error_of(self) != ""
 
-    def forceValidate(self) -> None: ...  # noqa: N802
+    def forceValidate(self) -> None: ...
 
     def redraw(self) -> None: ...
 
@@ -304,42 +310,42 @@ class Node:
     def ypos(self) -> int:
         return int(self._number("ypos", 0))
 
-    def setXpos(self, x: int) -> None:  # noqa: N802
+    def setXpos(self, x: int) -> None:
         self._knobs["xpos"]._held = [float(x)]
 
-    def setYpos(self, y: int) -> None:  # noqa: N802
+    def setYpos(self, y: int) -> None:
         self._knobs["ypos"]._held = [float(y)]
 
-    def setXYpos(self, x: int, y: int) -> None:  # noqa: N802
+    def setXYpos(self, x: int, y: int) -> None:
         self.setXpos(x)
         self.setYpos(y)
 
-    def screenWidth(self) -> int:  # noqa: N802
+    def screenWidth(self) -> int:
         return 80
 
-    def screenHeight(self) -> int:  # noqa: N802
+    def screenHeight(self) -> int:
         return 18
 
-    def isSelected(self) -> bool:  # noqa: N802
+    def isSelected(self) -> bool:
         return bool(self._knobs["selected"]._held[0])
 
-    def setSelected(self, selected: bool) -> None:  # noqa: N802
+    def setSelected(self, selected: bool) -> None:
         self._knobs["selected"]._held = [float(bool(selected))]
 
-    def selectOnly(self) -> None:  # noqa: N802
+    def selectOnly(self) -> None:
         for node in self._parent._children if self._parent else ():
             node._knobs["selected"]._held = [float(node is self)]
 
-    def showControlPanel(self, forceFloat: bool = False) -> None:  # noqa: N802, N803
+    def showControlPanel(self, forceFloat: bool = False) -> None:
         self._is_shown = True
 
-    def hideControlPanel(self) -> None:  # noqa: N802
+    def hideControlPanel(self) -> None:
         self._is_shown = False
 
     def shown(self) -> bool:
         return self._is_shown
 
-    def setTab(self, tabIndex: int) -> None: ...  # noqa: N802, N803
+    def setTab(self, tabIndex: int) -> None: ...
 
 
 @strict
@@ -367,7 +373,7 @@ class Group(Node):
             LEDGER.touched[id(node)] = node._full_name()
         return list(self._children)
 
-    def numNodes(self) -> int:  # noqa: N802
+    def numNodes(self) -> int:
         return len(self._children)
 
     def node(self, s: str) -> Node | None:
@@ -406,34 +412,34 @@ class Root(Group):
     def _full_name(self) -> str:
         return "root"
 
-    def firstFrame(self) -> int:  # noqa: N802
+    def firstFrame(self) -> int:
         return int(self._number("first_frame", 0))
 
-    def lastFrame(self) -> int:  # noqa: N802
+    def lastFrame(self) -> int:
         return int(self._number("last_frame", 0))
 
     def fps(self) -> int:
         return round(self._number("fps", 0))
 
-    def realFps(self) -> float:  # noqa: N802
+    def realFps(self) -> float:
         return self._number("fps", 0)
 
     def proxy(self) -> bool:
         return bool(self._number("proxy", 0))
 
-    def setProxy(self, proxy: bool) -> None:  # noqa: N802
+    def setProxy(self, proxy: bool) -> None:
         self._knobs["proxy"].setValue(bool(proxy))
 
     def modified(self) -> bool:
         return bool(self._host.is_modified)
 
-    def setModified(self, modified: bool) -> None:  # noqa: N802
+    def setModified(self, modified: bool) -> None:
         self._host.is_modified = modified
 
-    def setFrame(self, frame: int) -> None:  # noqa: N802
+    def setFrame(self, frame: int) -> None:
         self._host.frame = int(frame)
 
-    def getOCIOColorspaceFromViewTransform(self, display: str, view: str) -> str:  # noqa: N802
+    def getOCIOColorspaceFromViewTransform(self, display: str, view: str) -> str:
         return str(view)
 
 
@@ -455,50 +461,3 @@ def _counted(kind: type[Node]) -> None:
 
 for _kind in (Node, Group, Root):
     _counted(_kind)
-
-
-def node_of(host: Host, source: ScriptNode, parent: Group, made: dict[int, Node]) -> Node:
-    """A node, and everything inside it, out of a script.
-
-    Args:
-        host: The stand-in.
-        source: What stands in the script.
-        parent: The group that it goes into.
-        made: Nodes of this group by identity of their source; gets the new one.
-    """
-    node = Group(host, source.kind, parent) if source.kind == "Group" else Node(host, source.kind, parent)
-    for definition in source.user_knobs:
-        node._add_knob(knob_of(definition))
-    taken = {child._name for child in parent._children}
-    parent._children.append(node)
-    node._knobs["name"]._held = host.free_name(source.name or f"{source.kind}1", taken)
-    node._inputs = [made.get(id(upstream)) if upstream is not None else None for upstream in source.inputs]
-    if len(node._inputs) > NODE_CLASSES[source.kind].most:
-        fail(f"{source.kind} {source.name} has {NODE_CLASSES[source.kind].most} inputs, not {len(node._inputs)}")
-    made[id(source)] = node
-    if isinstance(node, Group):
-        node._layers = list(source.layers)
-        inside: dict[int, Node] = {}
-        for child in source.children:
-            node_of(host, child, node, inside)
-    _read_knobs(node, {name: text for name, text in source.knobs.items() if name != "name"})
-    return node
-
-
-def _read_knobs(node: Node, texts: dict[str, str]) -> None:
-    for name, text in texts.items():
-        node._knob(name)._read(text)
-        if node._kind == "Write" and name in {"file_type", "file"}:
-            node._add_exr_knobs()
-
-
-def _definition_text(knob: Knob) -> str:
-    made = knob._definition
-    assert made is not None
-    options = []
-    for key, text in made.options.items():
-        if key == "M":
-            options.append("M {" + " ".join(quoted(word) for word in words(text)) + "}")
-        else:
-            options.append(f"{key} {text if key == 'R' else quoted(text)}")
-    return " ".join([str(made.kind), made.name, *options, *made.flags])

@@ -1,7 +1,7 @@
 """What each class of nodes does to pictures.
 
-From Foundry's reference guide and its public NDK examples. FilterErode and Blur are approximations: a box for the one, a
-gaussian of a third of the size for the other.
+From Foundry's reference guide and its public NDK examples. FilterErode and Blur are approximations: a box for the one,
+a gaussian with a third of the size for the other.
 """
 
 from __future__ import annotations

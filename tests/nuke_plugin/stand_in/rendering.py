@@ -195,7 +195,7 @@ def bbox_of(node: Node, frame: int) -> Info:
 
 
 def range_of(node: Node, frame: int) -> tuple[int, int]:
-    """First and last frame of a node: a Read's own, else those of everything above; the script's where there is nothing."""
+    """First and last frame: a Read's own, else of all that is above; the script's where there is nothing."""
     found = _ranges(node, frame, set())
     if not found:
         root = node._host.root_node
