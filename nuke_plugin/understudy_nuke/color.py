@@ -105,7 +105,7 @@ def result_colorspace(script: ScriptColor, plate: PlateColor, plate_space: str, 
         plate_space: The engine's name for the plate's space.
         result_space: The engine's name for the space that results are written in.
     """
-    if result_space == plate_space:
+    if result_space == plate_space and plate.name:
         return plate.nuke_name
     if not script.is_ocio or _same(result_space, script.working):
         return ""

@@ -70,11 +70,13 @@ def with_plate(node: nuke.Node, which: str) -> Asked:
 
 
 def read_plate_color(node: nuke.Node) -> tuple[ScriptColor, PlateColor]:
-    """How the script manages colour, and what it says of the plate; working-space values where nothing is connected."""
-    script = script_color(nuke.root())
-    if node.input(PLATE) is None:
-        return script, plate_color(script, str(node["colorspace"].value() or ""), is_raw=False)
-    return script, look_upstream(plate_node(node), script).color
+    """How the script manages colour, and the plate's space: what the artist typed comes before what is connected."""
+    script, said = script_color(nuke.root()), str(node["colorspace"].value() or "").strip()
+    if node.input(PLATE) is not None:
+        shown = look_upstream(plate_node(node), script).color
+        if shown.name == said:
+            return script, shown
+    return script, plate_color(script, said, is_raw=False)
 
 
 def _with_rendered(node: nuke.Node, asked: Asked, which: str) -> Asked:

@@ -1,4 +1,4 @@
-"""The plug-in as `understudy install nuke` puts it: what tests of it import as a pytest plug-in of fixtures."""
+"""Fixtures of the plug-in as `understudy install nuke` puts it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.conftest import runtime
 from understudy.install import install, make_plan
+
+__all__ = ["plugin", "plugin_folder", "runtime"]
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +23,9 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plugin(plugin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def plugin(plugin_folder: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The installation on Python's path; no engine runs, and nothing of it stays loaded."""
     monkeypatch.syspath_prepend(str(plugin_folder))
-    monkeypatch.setenv("UNDERSTUDY_RUNTIME", str(tmp_path / "run"))
     monkeypatch.delenv("OCIO", raising=False)
     yield plugin_folder
     for name in [name for name in sys.modules if name.split(".")[0] == "understudy_nuke"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,10 +212,8 @@ def test_a_render_that_fails_keeps_whole_frames_and_leaves_nothing_else(
     assert [path.name for path in host.rendered] == ["Grade1.1002.exr", "Grade1.1003.exr"]
 
 
-def test_in_indie_no_more_nodes_are_touched_than_it_allows(
-    host: Host, node: Group, graded: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules["nuke"].env, "indie", True)
+def test_in_indie_no_more_nodes_are_touched_than_it_allows(host: Host, node: Group, graded: Node) -> None:
+    host.is_indie = True
     host.renderer = lambda _write, _frame, path: write_frame(path, textured_plate())  # the evaluator touches all nodes
     with host.counting(10):
         with_plate(node)

@@ -45,6 +45,7 @@ class Host:
     Attributes:
         version: (major, minor, release).
         has_window: False for terminal mode: `nuke.GUI`.
+        is_indie: True for the Indie edition.
         messages: What stood in modal boxes, each of which stops the artist.
         printed: What went to `nuke.tprint`, `warning`, `error` and `debug`.
         plugin_paths: Folders, first hit first.
@@ -55,6 +56,7 @@ class Host:
 
     version: tuple[int, int, int] = (15, 1, 0)
     has_window: bool = True
+    is_indie: bool = False
     messages: list[str] = field(default_factory=list)
     printed: list[str] = field(default_factory=list)
     plugin_paths: list[Path] = field(default_factory=list)

@@ -132,7 +132,7 @@ def _environment(host: Host) -> dict[str, Any]:
         "NukeVersionString": f"{major}.{minor}v{release}",
         "nukex": False,
         "studio": False,
-        "indie": False,
+        "indie": host.is_indie,
         "nc": False,
         "interactive": host.has_window,
         "ExecutablePath": "/usr/local/Nuke/Nuke",
