@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,18 @@ def _paste(node: nuke.Node, path: str) -> None:
     plate = node.input(PLATE)
     with node.parent() or nuke.root():
         nuke.nodePaste(path)
-        pasted = nuke.selectedNodes()
-        for index, made in enumerate(reversed(pasted)):
+        pasted = sorted(nuke.selectedNodes(), key=_rank)
+        for index, made in enumerate(pasted):
             _place(made, node, 1, index)
             if made.Class() == "Tracker4" or (made.Class() == "CornerPin2D" and made["invert"].value()):
                 made.setInput(0, plate)
-    log(node, f"Made {', '.join(made.name() for made in reversed(pasted))} from {path}.")
+    log(node, f"Made {', '.join(made.name() for made in pasted)} from {path}.")
+
+
+def _rank(made: nuke.Node) -> int:
+    """Where a pasted node stands in its column; Nuke gives them in no order."""
+    words = re.findall("lifted|lift|canvas|put_back", made.name()) or ["lift"]
+    return ("lift", "lifted", "canvas", "put_back").index(words[-1])
 
 
 def _read(node: nuke.Node, asked: Asked, pattern: str, name: str, column: int) -> nuke.Node:
