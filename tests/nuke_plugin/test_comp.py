@@ -15,7 +15,7 @@ from tests.nuke_plugin.stand_in import Group, Host, Node
 from tests.nuke_plugin.stand_in.pictures import RGBA, Picture, picture_of_frame
 from understudy.geometry import Box
 from understudy.jobs.swap import run_swap
-from understudy.plates import read_frame
+from understudy.plates import Frame, read_frame, write_frame
 
 MATTES = ("face.alpha", "core.alpha", "edge.alpha", "confidence.alpha")
 
@@ -70,6 +70,17 @@ def plate(host: Host, shot: Group) -> Picture:
     upstream = shot.input(0)
     assert upstream is not None
     return host.picture(upstream)
+
+
+def inside(shot: Group, name: str) -> Node:
+    node = shot.node(name)
+    assert node is not None
+    return node
+
+
+def linked(shot: Group, name: str) -> Any:
+    knob: Any = shot[name]
+    return knob.getLinkedKnob()
 
 
 def values_of(picture: Picture, box: Box | None = None, names: tuple[str, ...] = RGBA) -> np.ndarray:
@@ -138,10 +149,13 @@ CHANGES: dict[str, Callable[[Group], Any]] = {
     "grow": lambda node: node["erode"].setValue(-6.0),
     "feather": lambda node: node["feather"].setValue(9.0),
     "mix": lambda node: node["mix"].setValue(0.5),
-    "gain": lambda node: node["face_gain"].getLinkedKnob().setValue(1.5),
-    "red gain": lambda node: node["face_gain"].getLinkedKnob().setValue(1.5, 0),
-    "gamma": lambda node: node["face_gamma"].getLinkedKnob().setValue(1.2),
-    "saturation": lambda node: node["face_saturation"].getLinkedKnob().setValue(0.5),
+    "gain": lambda node: linked(node, "face_gain").setValue(1.5),
+    **{f"gain of {name}": lambda node, i=i: linked(node, "face_gain").setValue(1.5, i) for i, name in enumerate("rgb")},
+    **{
+        f"gamma of {name}": lambda node, i=i: linked(node, "face_gamma").setValue(1.2, i)
+        for i, name in enumerate("rgb")
+    },
+    "saturation": lambda node: linked(node, "face_saturation").setValue(0.5),
 }
 
 
@@ -149,9 +163,8 @@ CHANGES: dict[str, Callable[[Group], Any]] = {
 def test_a_change_is_seen_inside_the_faces_box_and_nowhere_else(
     host: Host, shot: Group, swapped: Swapped, plate: Picture, change: str
 ) -> None:
-    for upstream, gain in ((shot.input(0), 1.1),):  # another face than the plate's, or nothing would show
-        assert upstream is not None
-        shot.node("FaceGrade")["multiply"].setValue(gain)  # type: ignore[union-attr]
+    inside(shot, "FaceGrade")["add"].setValue(0.2)  # another face than the plate's, or no matte would show
+    inside(shot, "Changed")["which"].setExpression("1")
     before = values_of(host.picture(shot))
     CHANGES[change](shot)
     after = values_of(host.picture(shot))
@@ -159,6 +172,17 @@ def test_a_change_is_seen_inside_the_faces_box_and_nowhere_else(
     outside[swapped.face_box().slices(plate.box)] = False
     np.testing.assert_array_equal(after[outside], values_of(plate)[outside])
     assert np.abs(after - before)[..., :3].max() > 1e-3
+
+
+@pytest.mark.parametrize("change", [name for name in CHANGES if name != "mix"])
+def test_any_one_change_takes_the_reworked_face(host: Host, shot: Group, change: str) -> None:
+    assert inside(shot, "Changed")["which"].value() == 0
+    CHANGES[change](shot)
+    assert inside(shot, "Changed")["which"].value() == 1
+
+
+def test_the_result_is_read_raw_unless_the_plug_in_names_a_space(host: Host, shot: Group) -> None:
+    assert inside(shot, "ResultRead")["raw"].value() is True
 
 
 def matte_of(host: Host, shot: Group, box: Box, **knobs: float) -> np.ndarray:
@@ -189,7 +213,7 @@ def test_a_feathered_matte_never_darkens_the_plate_where_there_is_no_face(
 
 def test_a_gain_doubles_the_face_and_leaves_its_matte(host: Host, shot: Group, swapped: Swapped) -> None:
     shot["output"].setValue("face")
-    shot["face_gain"].getLinkedKnob().setValue(2.0)
+    linked(shot, "face_gain").setValue(2.0)
     face, shown = swapped.picture(swapped.result), host.picture(shot)
     same(shown, face, ("rgba.alpha",))
     np.testing.assert_allclose(shown.layer(RGBA[:3], face.box), 2 * face.layer(RGBA[:3]), rtol=1e-6)
@@ -197,7 +221,7 @@ def test_a_gain_doubles_the_face_and_leaves_its_matte(host: Host, shot: Group, s
 
 def test_values_below_0_and_above_1_survive_the_grade(host: Host, shot: Group, swapped: Swapped) -> None:
     shot["output"].setValue("face")
-    shot["face_saturation"].getLinkedKnob().setValue(0.999)
+    linked(shot, "face_saturation").setValue(0.999)
     face, shown = swapped.picture(swapped.result), host.picture(shot)
     assert face.layer(RGBA[:3]).min() < -0.05 and face.layer(RGBA[:3]).max() > 20
     np.testing.assert_allclose(shown.layer(RGBA[:3], face.box), face.layer(RGBA[:3]), rtol=0.01, atol=0.02)
@@ -207,7 +231,7 @@ def test_a_round_trip_through_unpremult_changes_no_value_by_more_than_one_step_o
     host: Host, shot: Group, swapped: Swapped
 ) -> None:
     plain = values_of(host.picture(shot)).astype(np.float16)
-    shot.node("Changed")["which"].setExpression("1")  # type: ignore[union-attr]
+    inside(shot, "Changed")["which"].setExpression("1")
     shown = values_of(host.picture(shot)).astype(np.float16)
     steps = np.abs(plain.view(np.int16).astype(int) - shown.view(np.int16).astype(int))
     assert steps[np.sign(plain) == np.sign(shown)].max() <= 1
@@ -219,18 +243,21 @@ def test_mix_0_is_the_plate(host: Host, shot: Group, plate: Picture) -> None:
     same(host.picture(shot), plate)
 
 
-def test_what_is_before_the_face_holds_it_out(host: Host, shot: Group, swapped: Swapped, plate: Picture) -> None:
-    before = values_of(host.picture(shot), plate.box)
-    occlusion = host.create("Constant")
-    occlusion["channels"].setValue("rgba")
-    occlusion["color"].setValue(1.0)
-    half = host.create("Crop")  # not computed: the evaluator is told what it gives
-    host.delete(half)
-    shot.setInput(1, occlusion)
-    occlusion["format"].setValue("200 160 0 0 100 160 1 left")
-    same(host.picture(shot), plate)
-    occlusion["color"].setValue(0.0)
-    np.testing.assert_array_equal(values_of(host.picture(shot), plate.box), before)
+def test_what_is_before_the_face_holds_it_out(
+    host: Host, shot: Group, swapped: Swapped, plate: Picture, tmp_path: Path
+) -> None:
+    """An occlusion over the left 100 columns, soft in the 20 after them."""
+    before = values_of(host.picture(shot))
+    alpha = np.tile(np.clip((120 - np.arange(200)) / 20, 0, 1).astype(np.float16).astype(np.float32), (160, 1))
+    write_frame(tmp_path / "roto.1001.exr", Frame.of(alpha))
+    shot.setInput(1, read_node(host, str(tmp_path / "roto.####.exr")))
+    after, left = values_of(host.picture(shot)), -plate.box.left
+    np.testing.assert_array_equal(after[:, : left + 100], values_of(plate)[:, : left + 100])
+    np.testing.assert_array_equal(after[:, left + 120 :], before[:, left + 120 :])
+    soft = np.s_[6:166, left + 100 : left + 120]
+    face = swapped.picture(swapped.result).layer(RGBA, plate.box)[soft] * (1 - alpha[:, 100:120, None])
+    np.testing.assert_allclose(after[soft], face + values_of(plate)[soft] * (1 - face[..., 3:]), rtol=1e-6, atol=1e-6)
+    assert np.abs(after - before).max() > 0.01
 
 
 def test_a_script_without_the_plug_in_renders_the_comp_from_disk(
