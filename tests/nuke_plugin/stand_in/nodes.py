@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tests.nuke_plugin.stand_in.expressions import ExpressionError, parse_expression
-from tests.nuke_plugin.stand_in.knobs import Array_Knob, Knob, definition_text
+from tests.nuke_plugin.stand_in.knobs import Array_Knob, CascadingEnumeration_Knob, Knob, definition_text
 from tests.nuke_plugin.stand_in.node_classes import EXR_KNOBS, NODE_CLASSES, class_knobs, make_knob
 from tests.nuke_plugin.stand_in.strict import LEDGER, fail, strict
 from tests.nuke_script import words
@@ -30,6 +30,8 @@ class Node:
         self._knobs = class_knobs(kind)
         for knob in self._knobs.values():
             knob._owner = self
+            if isinstance(knob, CascadingEnumeration_Knob):
+                knob._items = ["default", *host.colorspaces]
         self._inputs: list[Node | None] = []
         self._is_shown, self._is_deleted = False, False
 
