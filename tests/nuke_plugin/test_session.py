@@ -20,7 +20,18 @@ from understudy.plates import Frame, read_frame, write_frame
 
 __all__ = ["plugin", "plugin_folder", "runtime"]
 
-PRESET = Path(__file__).parents[2] / "engine" / "understudy" / "presets" / "u64.yaml"
+PRESET = """
+schema: preset-1
+name: tiny
+description: For tests.
+model:
+  size: 64
+  underpainting: 4
+  encoder: {stem: 4, widths: [8, 16]}
+  inter: {kind: convolutional, code: 8, width: 16}
+  decoder: {widths: [16, 8], head: 4}
+training: {batch: 1, iterations: 50, learning_rate: 0.003, warm_up: 2}
+"""
 
 
 @pytest.fixture
@@ -42,9 +53,12 @@ def script(host: Host, tmp_path: Path, portrait_plate: Callable[..., np.ndarray]
 
 
 @pytest.fixture
-def engine(plugin: Path, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[str]]]:
+def engine(
+    plugin: Path, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[subprocess.Popen[str]]]:
     """Engines; the last one runs."""
     monkeypatch.setenv("UNDERSTUDY_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     processes = [started()]
     yield processes
     for process in processes:
@@ -74,7 +88,7 @@ def test_a_session_from_plate_to_delivery_with_the_engine_killed(
     host: Host, script: Node, engine: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     project, preset = tmp_path / "film", tmp_path / "tiny.yaml"
-    preset.write_text(PRESET.read_text().replace("iterations: 2000", "iterations: 50"))
+    preset.write_text(PRESET)
 
     # The plate, and the faces in it
     node = node_over(host, script, project, preset, "eileen")
