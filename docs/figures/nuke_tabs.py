@@ -58,17 +58,20 @@ class Drawing:
         self.y = MARGIN
 
     def box(self, x: float, y: float, width: float, height: float, fill: str, radius: int = 2) -> None:
+        """A rectangle."""
         self.parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius}" '
             f'fill="{fill}" stroke="{EDGE}"/>'
         )
 
     def text(self, x: float, y: float, words_: str, fill: str = INK, anchor: str = "start", size: int = 12) -> None:
+        """A line of text on its base line."""
         self.parts.append(
             f'<text x="{x:g}" y="{y:g}" fill="{fill}" text-anchor="{anchor}" font-size="{size}">{escape(words_)}</text>'
         )
 
     def bar(self, tabs: Sequence[Tab], current: Tab) -> None:
+        """The tabs, one of them in front."""
         x = float(MARGIN)
         for tab in tabs:
             width = 9.0 * len(tab.label) + 24
@@ -80,6 +83,7 @@ class Drawing:
         self.y += 24 + MARGIN
 
     def row(self, knobs: Sequence[UserKnob]) -> None:
+        """Knobs side by side."""
         first = knobs[0]
         label = first.options.get("l", first.name)
         if first.kind == 26:
