@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.jobs.made_up_shot import made_up_shot, textured_plate
+from tests.jobs.made_up_shot import coded_plate, made_up_shot, textured_plate
 from tests.nuke_plugin.stand_in import Group, Host, Node
 from tests.nuke_plugin.stand_in.pictures import RGBA, Picture, picture_of_frame
+from understudy.color import ColorConfig
 from understudy.geometry import Box
 from understudy.jobs.swap import run_swap
 from understudy.plates import Frame, read_frame, write_frame
@@ -37,9 +38,12 @@ class Swapped:
 
 @pytest.fixture(scope="module")
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> Swapped:
-    place = tmp_path_factory.mktemp("swapped")
+    return swap(tmp_path_factory.mktemp("swapped"), [textured_plate(1), textured_plate(2)], "ACEScg")
+
+
+def swap(place: Path, plates: list[Frame], colorspace: str) -> Swapped:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        folder = made_up_shot(place, monkeypatch, [textured_plate(1), textured_plate(2)])
+        folder = made_up_shot(place, monkeypatch, plates, colorspace)
         made = run_swap(folder, "s", "m", with_comp=True)
     return Swapped(
         str(place / "plates" / "s.####.exr"),
@@ -278,3 +282,38 @@ def test_a_script_without_the_plug_in_renders_the_comp_from_disk(
         comp = read_frame(Path(swapped.comp.replace("####", str(number))))
         written = read_frame(tmp_path / f"out.{number}.exr")
         np.testing.assert_array_equal(written.layer(("R", "G", "B", "A")), comp.layer(("R", "G", "B", "A")))
+
+
+LINEAR_709 = "Linear Rec.709 (sRGB)"
+
+
+def test_a_log_plate_read_in_its_space_gives_the_composite_in_the_working_space(
+    host: Host, node: Group, tmp_path: Path
+) -> None:
+    swapped = swap(tmp_path, [coded_plate()], "ACEScct")
+    read = read_node(host, swapped.plates)
+    read["raw"].setValue(False)
+    read["colorspace"].setValue("ACEScct")
+    node.setInput(0, read)
+    node["result"].setValue(swapped.result)
+    node["last"].setValue(1001)
+    shown, comp = host.picture(node, 1001), swapped.picture(swapped.comp)
+    np.testing.assert_array_equal(values_of(shown).astype(np.float16), values_of(comp).astype(np.float16))
+
+
+def test_a_result_in_another_space_is_brought_into_the_working_space(
+    host: Host, node: Group, tmp_path: Path, color: ColorConfig
+) -> None:
+    """As the plug-in sets it up: raw off, and the space by name."""
+    swapped = swap(tmp_path, [textured_plate()], LINEAR_709)
+    read = read_node(host, swapped.plates)
+    for one in (read, inside(node, "ResultRead")):
+        one["raw"].setValue(False)
+        one["colorspace"].setValue(LINEAR_709)
+    node.setInput(0, read)
+    node["result"].setValue(swapped.result)
+    node["last"].setValue(1001)
+    comp = swapped.picture(swapped.comp)
+    wanted = color.converted(np.ascontiguousarray(comp.layer(RGBA[:3])), LINEAR_709, "ACEScg")
+    shown = host.picture(node, 1001)
+    np.testing.assert_allclose(shown.layer(RGBA[:3], comp.box), wanted, rtol=2e-3, atol=2e-3)

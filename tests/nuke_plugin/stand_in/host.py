@@ -26,6 +26,9 @@ from tests.nuke_script import SELECTION, read_script, tkinter
 __all__ = ["Callback", "Host"]
 
 
+COLORSPACES = ("ACES2065-1", "ACEScct", "ACEScg", "Linear Rec.709 (sRGB)", "Raw", "scene_linear")
+
+
 @dataclass
 class Callback:
     """Something that was registered with `nuke.addKnobChanged` and the like."""
@@ -51,6 +54,7 @@ class Host:
         plugin_paths: Folders, first hit first.
         renderer: Called as `renderer(write_node, frame, path)` in place of the evaluator; None for the evaluator.
         rendered: Path of every frame that was written.
+        colorspaces: What a Read that is created from now on can be in.
         answers: What `nuke.ask` and `getInput` answer, the next one first.
     """
 
@@ -68,7 +72,7 @@ class Host:
     is_modified: bool = False
     script_name: str = ""
     formats: list[Format] = field(default_factory=list)
-    colorspaces: list[str] = field(default_factory=lambda: ["ACEScg", "ACES2065-1", "scene_linear", "Raw"])
+    colorspaces: list[str] = field(default_factory=lambda: [*COLORSPACES])
     tasks: list[Any] = field(default_factory=list)
     open_groups: list[Group] = field(default_factory=list)
 
