@@ -23,6 +23,7 @@ from understudy_nuke.knobs import parsed
 
 __all__ = ["Exported", "UnfinishedError", "export_frames", "export_pattern"]
 
+_NUMBERED = ".%04d.exr"
 _PART = ".part"
 _OLD_S = 86400.0
 _WRITE = {
@@ -55,13 +56,13 @@ class Exported:
     def from_text(cls, text: str) -> Exported:
         """What the hidden knob says; nothing when it says nothing that is understood."""
         values = parsed(text)
-        ranges = values.get("frames")
-        if not isinstance(ranges, dict) or not isinstance(values.get("pattern"), str):
+        pattern, ranges = values.get("pattern"), values.get("frames")
+        if not isinstance(ranges, dict) or not isinstance(pattern, str) or not pattern.endswith(_NUMBERED):
             return cls("", {})
         hashes = {}
         for frames, found in ranges.items():
             hashes.update(dict.fromkeys(parsed_frames(frames), str(found)))
-        return cls(str(values["pattern"]), hashes)
+        return cls(pattern, hashes) if pattern.count("%") == 1 else cls("", {})
 
     def to_text(self) -> str:
         """For the hidden knob: ranges of frames with one hash, because scripts keep it."""
@@ -93,7 +94,7 @@ def export_pattern(project: str, shot: str) -> str:
     """Where rendered frames of a shot lie: in the project, beside what is made from them."""
     if "%" in project + shot:
         raise SettingsError(f"The project folder {project} has a '%' in its name, which Nuke takes for a frame number.")
-    return f"{Path(project).as_posix()}/plates/{shot}/{shot}.%04d.exr"
+    return f"{Path(project).as_posix()}/plates/{shot}/{shot}{_NUMBERED}"
 
 
 def export_frames(

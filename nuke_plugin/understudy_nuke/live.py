@@ -7,7 +7,9 @@ from pathlib import Path
 
 import nuke
 
+from understudy_nuke.knobs import log, read_asked
 from understudy_nuke.node import press
+from understudy_nuke.plate import is_rendered
 from understudy_nuke.poller import watch_of
 
 __all__ = ["look", "watch_frames"]
@@ -31,7 +33,11 @@ def look() -> None:
     if tried.get(key) == (frame, result) or watch_of(node, "swap_frame"):
         return
     tried[key] = (frame, result)
-    if "%" in result and not Path(result % frame).is_file():
+    if "%" not in result or Path(result % frame).is_file():
+        return
+    if is_rendered(read_asked(node)):
+        log(node, "Keep live needs a plate that is a Read's own files: rendering one would hold Nuke up at each frame.")
+    else:
         press("swap_frame", node)
 
 

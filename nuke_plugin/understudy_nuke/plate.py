@@ -15,7 +15,7 @@ from understudy_nuke.frames import frames_text
 from understudy_nuke.knobs import Asked, log, plain, read_asked, show
 from understudy_nuke.upstream import PLATE, Upstream, frame_hashes, look_upstream, plate_node
 
-__all__ = ["read_plate_color", "take_plate", "with_plate"]
+__all__ = ["is_rendered", "read_plate_color", "take_plate", "with_plate"]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 _NUMBER = re.compile(r"[._]?(?:%\d*d|#+)")
@@ -38,8 +38,7 @@ def take_plate(node: nuke.Node) -> None:
                 f"The plate has to be rendered, since {plate.why_rendered}. Fill in 'Project folder' (tab Shot), where "
                 "its frames will lie, and take it again."
             )
-        root = nuke.root()
-        first, last = max(first, int(root.firstFrame())), min(last, int(root.lastFrame()))
+        first, last = _within_script(first, last)
         pattern = export_pattern(project, shot)
     said = plate.color.reason if plate.color.name else "the engine will decide by the file"
     values = {"shot": shot, "plate_path": pattern, "first": first, "last": last, "colorspace": plate.color.name}
@@ -64,9 +63,14 @@ def with_plate(node: nuke.Node, which: str) -> Asked:
     asked, script = read_asked(node), script_color(nuke.root())
     if asked.last < asked.first:
         raise SettingsError(f"The range {asked.range} (tab Shot) ends before it begins.")
-    if asked.project and asked.plate == export_pattern(asked.project, asked.shot):
+    if is_rendered(asked):
         return replace(_with_rendered(node, asked, which), ocio=script.config)
     return replace(asked, ocio=script.config, layer=_layer_of(node, asked, script))
+
+
+def is_rendered(asked: Asked) -> bool:
+    """True when the plate is what Nuke renders for the engine, and no file of a Read."""
+    return bool(asked.project) and asked.plate == export_pattern(asked.project, asked.shot)
 
 
 def read_plate_color(node: nuke.Node) -> tuple[ScriptColor, PlateColor]:
@@ -109,6 +113,13 @@ def _layer_of(node: nuke.Node, asked: Asked, script: ScriptColor) -> str:
     what = shown.pattern or f"something that has to be rendered ({shown.why_rendered})"
     log(node, f"Works on {asked.plate}, but connected is {what}: 'Take from plate' (tab Shot) would change that.")
     return ""
+
+
+def _within_script(first: int, last: int) -> tuple[int, int]:
+    """The part of a range that the script's own range has; all of it when that is none."""
+    root = nuke.root()
+    begin, end = max(first, int(root.firstFrame())), min(last, int(root.lastFrame()))
+    return (begin, end) if begin <= end else (first, last)
 
 
 def _shot_name(text: str) -> str:

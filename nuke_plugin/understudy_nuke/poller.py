@@ -17,7 +17,7 @@ import nuke
 
 from understudy_nuke import session
 from understudy_nuke._engine import client
-from understudy_nuke._engine.errors import EngineError, UnderstudyError
+from understudy_nuke._engine.errors import EngineError, UnderstudyError, UnknownNameError
 from understudy_nuke.errands import Errand
 from understudy_nuke.knobs import Asked, is_alive, log, plain, remember_jobs, remembered_jobs, show, show_fault
 
@@ -30,6 +30,10 @@ _GONE = "The engine does not answer. The job goes on when the engine is back: 'F
 
 class _NodeGoneError(Exception):
     """The node was deleted, or its script closed."""
+
+
+class _GivenUpError(Exception):
+    """The artist asked to stop while no engine was there to be told."""
 
 
 class _End(NamedTuple):
@@ -80,10 +84,17 @@ class Watch:
 
     def run(self) -> None:
         """Does the steps; whatever goes wrong lands on the node."""
+        end: _End | None
         try:
             end = self._steps()
         except _NodeGoneError:
             end = None
+        except _GivenUpError:
+            end = _End(
+                f"{self.errand.title}: followed no more, since no engine answers. The next one may go on with it."
+            )
+        except UnknownNameError as error:
+            end = _End(f"{self.errand.title}: {error.message}", is_fault=error.facts.get("kind") != "job")
         except UnderstudyError as error:
             end = _End(error.message, is_fault=True)
         except Exception as error:
@@ -96,13 +107,16 @@ class Watch:
             self._ended.set()
             _watches().remove(self)
 
-    def _steps(self) -> _End | None:
-        """How the errand ended; None when watching ended before."""
-        engine = self._connected()
-        if engine is None:
-            return None
-        with engine:
-            job = self._found(engine) if self._job_id else None
+    def _steps(self) -> _End:
+        """Does one step after the other, from the job that is followed already, and says how the errand ended.
+
+        Raises:
+            _NodeGoneError: Watching ended before.
+            _GivenUpError: The artist gave it up.
+            UnderstudyError: The engine's own.
+        """
+        with self._connected() as engine:
+            job = engine.job(self._job_id) if self._job_id else None
             steps = list(self.errand.steps)
             while job is not None and steps[0].kind != job.latest.kind:
                 steps.pop(0)
@@ -118,31 +132,32 @@ class Watch:
                         continue
                     self._in_main(self._remember, job.id)
                 status = self._follow(job)
-                if status is None:
-                    return None
                 if status.state != "done":
                     return self._unfinished(status)
                 self._in_main(self._finish, step.finish, status.results)
                 job = None
         return _End(f"{self.errand.title}: done.", is_done=True)
 
-    def _connected(self) -> client.Engine | None:
-        """The engine; for a job of earlier it is waited for, None when watching ended before."""
+    def _connected(self) -> client.Engine:
+        """The engine; for a job of earlier it is waited for."""
         while True:
             try:
                 return session.connected()
             except EngineError as error:
                 if not self._job_id or error.facts.get("reason") not in session.GONE:
                     raise
-            self._say(_GONE)
-            if self._ended.wait(_GONE_POLL_S):
-                return None
+            self._wait_for_engine()
 
-    def _found(self, engine: client.Engine) -> client.Job:
-        return engine.job(self._job_id)
+    def _wait_for_engine(self) -> None:
+        """Says that none answers, and returns after a while."""
+        if self._is_canceled:
+            raise _GivenUpError
+        self._say(_GONE)
+        if self._ended.wait(_GONE_POLL_S):
+            raise _NodeGoneError
 
-    def _follow(self, job: client.Job) -> client.JobStatus | None:
-        """The job's status when it has ended; None when watching ended before."""
+    def _follow(self, job: client.Job) -> client.JobStatus:
+        """The job's status when it has ended."""
         has_asked = False
         while True:
             try:
@@ -157,15 +172,13 @@ class Watch:
             except EngineError as error:
                 if error.facts.get("reason") not in session.GONE:
                     raise
-                self._say(_GONE)
-                if self._ended.wait(_GONE_POLL_S):
-                    return None
+                self._wait_for_engine()
                 continue
             if status.is_ended:
                 return status
             self._say(progress_line(status))
             if self._ended.wait(_POLL_S):
-                return None
+                raise _NodeGoneError
 
     def _unfinished(self, status: client.JobStatus) -> _End:
         if status.state == "canceled":
@@ -291,7 +304,8 @@ def duration(seconds: float) -> str:
 
 def watch_of(node: nuke.Node, errand: str = "") -> list[Watch]:
     """The watches of a node, of one errand or of all."""
-    return [watch for watch in _watches() if watch.node == node and errand in ("", watch.errand.name)]
+    known = [watch for watch in list(_watches()) if is_alive(watch.node)]
+    return [watch for watch in known if watch.node == node and errand in ("", watch.errand.name)]
 
 
 def end_all() -> None:

@@ -96,7 +96,7 @@ def frame_hashes(top: nuke.Node, root: nuke.Node, frames: Iterable[int]) -> dict
         root: Of its script.
         frames: Numbers of the frames.
     """
-    most = MOST_IN_INDIE if nuke.env["indie"] else _MOST_NODES
+    most = MOST_IN_INDIE if nuke.env.get("indie") else _MOST_NODES
     nodes = _upstream_of(top, most)
     if nodes is None:
         return {}
@@ -156,7 +156,7 @@ def _layer(read: nuke.Node) -> str:
 
 
 def _upstream_of(top: nuke.Node, most: int) -> list[nuke.Node] | None:
-    """The node and all above it, in an order that does not change; None when they are more than `most`."""
+    """The node, all above it and all inside of those, in an order that does not change; None when they are too many."""
     names, nodes, waiting = set(), [], [top]
     while waiting:
         node = waiting.pop(0)
@@ -166,13 +166,20 @@ def _upstream_of(top: nuke.Node, most: int) -> list[nuke.Node] | None:
             return None
         names.add(node.fullName())
         nodes.append(node)
-        waiting += [above for above in map(node.input, range(node.inputs())) if above is not None]
+        waiting += [above for above in _above(node) if above is not None]
+        waiting += node.nodes() if isinstance(node, nuke.Group) else []
     return nodes
 
 
+def _above(node: nuke.Node) -> list[nuke.Node | None]:
+    """What is connected to a node; for the Input of a group, what is connected to the group there."""
+    if node.Class() == "Input":
+        return [node.parent().input(int(node["number"].value()))]
+    return [node.input(index) for index in range(node.inputs())]
+
+
 def _inputs(node: nuke.Node) -> str:
-    above = (node.input(index) for index in range(node.inputs()))
-    return ",".join(found.fullName() if found is not None else "-" for found in above)
+    return ",".join(found.fullName() if found is not None else "-" for found in _above(node))
 
 
 def _files_stamp(pattern: str) -> str:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.nuke_plugin.plugin import plugin, plugin_folder, runtime
 from tests.nuke_plugin.stand_in import LEDGER, Group, Host, installed
+
+__all__ = ["host", "node", "plugin", "plugin_folder", "runtime"]
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.nuke_plugin.plugin import plugin, plugin_folder
 from tests.nuke_plugin.stand_in import Host
 from understudy.color import ColorConfig
-
-__all__ = ["plugin", "plugin_folder"]
 
 
 @pytest.fixture

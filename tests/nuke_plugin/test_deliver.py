@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.plugin import plugin, plugin_folder, runtime
 from tests.nuke_plugin.scripted_engine import Script, running
 from tests.nuke_plugin.stand_in import Group, Host, Node
 from understudy.geometry import Box
 from understudy.host_files import PatchMove, corner_pin_text, tracker_text
-
-__all__ = ["plugin", "plugin_folder", "runtime"]
 
 
 @pytest.fixture

@@ -11,12 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.nuke_plugin.plugin import plugin, plugin_folder, runtime
 from tests.nuke_plugin.scripted_engine import Script, running
 from tests.nuke_plugin.stand_in import Group, Host
 from tests.nuke_plugin.stand_in.menus import Menu, MenuItem
-
-__all__ = ["plugin", "plugin_folder", "runtime"]
 
 SOURCE = Path(__file__).parents[2] / "nuke_plugin"
 

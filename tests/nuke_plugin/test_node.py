@@ -10,12 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.nuke_plugin.plugin import plugin, plugin_folder, runtime
 from tests.nuke_plugin.scripted_engine import Script, running
 from tests.nuke_plugin.stand_in import Group, Host
 from understudy.scheduler.record import JobError, JobState
-
-__all__ = ["plugin", "plugin_folder", "runtime"]
 
 
 @pytest.fixture
@@ -244,6 +241,24 @@ def test_the_job_is_found_again_when_the_engine_comes_back(
     assert filled["label"].value() == "Understudy: It stopped again."
 
 
+def test_a_job_can_be_given_up_while_no_engine_is_there(
+    host: Host, filled: Group, plugin: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from understudy_nuke import poller
+
+    monkeypatch.setattr(poller, "_GONE_POLL_S", 0.05)
+    script = Script()
+    del script.results["train"]
+    with running(script, runtime):
+        host.press(filled, "train")
+        wait_for(host, filled, script, "train")
+    host.pump(lambda: filled["train_line"].value().startswith("The engine does not answer."))
+    host.press(filled, "stop_training")
+    host.pump(lambda: not watches())
+    assert "followed no more" in filled["train_line"].value()
+    assert (filled["job"].value(), filled["label"].value()) == ("", "")
+
+
 def test_a_deleted_node_is_followed_no_more_and_its_job_goes_on(host: Host, filled: Group, engine: Script) -> None:
     del engine.results["train"]
     host.press(filled, "train")
@@ -278,7 +293,7 @@ def test_a_damaged_note_of_a_job_does_no_harm(host: Host, filled: Group, engine:
 
     on_create(filled)
     host.pump(lambda: not watches())
-    assert engine.asked == []
+    assert (engine.asked, filled["label"].value()) == ([], "")
 
 
 def test_opening_a_script_connects_to_nothing(host: Host, filled: Group, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,8 +358,6 @@ def test_the_engine_does_not_get_nuke_s_own_environment(
 
 
 def test_keep_live_swaps_a_frame_without_result_once(host: Host, filled: Group, engine: Script, tmp_path: Path) -> None:
-    import nuke
-
     filled["result"].setValue(f"{tmp_path.as_posix()}/a.%04d.exr")
     (tmp_path / "a.1001.exr").write_bytes(b"")
     host.edit(filled, "keep_live", True)
@@ -357,7 +370,13 @@ def test_keep_live_swaps_a_frame_without_result_once(host: Host, filled: Group, 
         host.pump(lambda: not watches())
         filled["result"].setValue(f"{tmp_path.as_posix()}/a.%04d.exr")
     assert [request["frame"] for request in engine.requests("preview")] == [1002]
-    assert nuke.GUI
+    filled["plate_path"].setValue("/film/plates/sh010/sh010.%04d.exr")
+    host.frame = 1003
+    host.context.append((filled, None))
+    look()
+    host.context.pop()
+    assert "Keep live needs a plate that is a Read's own files" in said(filled)
+    assert len(engine.requests("preview")) == 1
 
 
 def test_a_plug_in_without_its_client_says_so_on_the_node(

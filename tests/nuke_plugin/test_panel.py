@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.plugin import plugin, plugin_folder, runtime
 from tests.nuke_plugin.stand_in import Group, Host
 from understudy.sheet import write_png
-
-__all__ = ["plugin", "plugin_folder", "runtime"]
 
 
 @pytest.fixture

@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 
 from tests.jobs.made_up_shot import textured_plate
-from tests.nuke_plugin.plugin import plugin, plugin_folder
 from tests.nuke_plugin.stand_in import Group, Host, Node
 from understudy.plates import read_frame, write_frame
-
-__all__ = ["plugin", "plugin_folder"]
 
 FRAMES = (1001, 1002, 1003)
 
@@ -178,6 +175,35 @@ def test_an_expression_counts_by_its_value_at_each_frame(host: Host, node: Group
     assert host.rendered == []
 
 
+def test_a_group_upstream_counts_with_what_is_inside(host: Host, node: Group, graded: Node) -> None:
+    group = host.create("Group")
+    with group:
+        made = {kind: host.create(kind) for kind in ("Input", "Blur", "Output")}
+    made["Blur"].setInput(0, made["Input"])
+    made["Output"].setInput(0, made["Blur"])
+    group.setInput(0, graded)
+    node.setInput(0, group)
+    with_plate(node)
+    host.rendered.clear()
+    with_plate(node)
+    assert host.rendered == []
+    made["Blur"]["size"].setValue(3)
+    with_plate(node)
+    assert len(host.rendered) == 3
+
+
+def test_a_node_in_a_group_sees_what_is_connected_to_the_group(host: Host, node: Group, graded: Node) -> None:
+    from understudy_nuke.upstream import frame_hashes
+
+    group = host.create("Group")
+    group.setInput(0, graded)
+    with group:
+        source = host.create("Input")
+    before = frame_hashes(source, host.root_node, [1001])
+    graded["white"].setValue(5.0)
+    assert frame_hashes(source, host.root_node, [1001]) != before
+
+
 def test_a_file_that_was_deleted_is_rendered_again(host: Host, node: Group, graded: Node, tmp_path: Path) -> None:
     with_plate(node)
     host.rendered.clear()
@@ -237,6 +263,7 @@ def test_what_was_rendered_is_kept_as_ranges_of_one_hash(host: Host, plugin: Pat
     text = made.to_text()
     assert text == '{"pattern":"/p/plates/a/a.%04d.exr","frames":{"-3,1003":"y","1001-1002,1005":"x"}}'
     assert Exported.from_text(text) == made
+    assert Exported.from_text('{"pattern":"/%s/a.%04d.exr","frames":{"1":"x"}}').hashes == {}
     for broken in ("", "[]", "{", '{"pattern":1}', '{"pattern":"a","frames":[]}', '{"pattern":"a","frames":{"x":1}}'):
         assert Exported.from_text(broken).hashes == {}
 

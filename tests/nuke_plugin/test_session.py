@@ -13,12 +13,9 @@ import numpy as np
 import pytest
 
 from tests.cli.test_engine import started
-from tests.nuke_plugin.plugin import plugin, plugin_folder, runtime
 from tests.nuke_plugin.stand_in import Group, Host, Node
 from understudy.cli import main
 from understudy.plates import Frame, read_frame, write_frame
-
-__all__ = ["plugin", "plugin_folder", "runtime"]
 
 PRESET = """
 schema: preset-1
