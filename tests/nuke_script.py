@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-tkinter = pytest.importorskip("tkinter", reason="Python was built without Tcl")
+tkinter = pytest.importorskip("tkinter", reason="Python has no Tcl here", exc_type=ImportError)
 
 __all__ = ["SELECTION", "ScriptError", "ScriptNode", "UserKnob", "curve_of", "read_script", "words"]
 
