@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ RESULTS: dict[str, dict[str, Any]] = {
 class Script(FakeScheduler):
     """Jobs of the kinds in `results` are done at once; others wait until the test changes them."""
 
-    results: dict[str, dict[str, Any]] = field(default_factory=lambda: dict(RESULTS))
+    results: dict[str, dict[str, Any]] = field(default_factory=lambda: copy.deepcopy(RESULTS))
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def submit(self, kind: str, request: Mapping[str, Any]) -> JobRecord:
