@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import runpy
+import shutil
+import subprocess
 import sys
 import webbrowser
 from pathlib import Path
@@ -133,6 +136,27 @@ def test_without_a_window_init_runs_alone(host: Host, plugin: Path) -> None:
 def test_the_plug_in_is_python_3_9() -> None:
     for path in SOURCE.rglob("*.py"):
         ast.parse(path.read_text(), str(path), feature_version=(3, 9))
+
+
+def test_every_module_loads_in_python_3_9(plugin: Path, tmp_path: Path) -> None:
+    (tmp_path / "nuke.py").write_text("class Node: pass\nclass Root: pass\nclass Knob: pass\nclass Group: pass\n")
+    names = sorted(path.stem for path in (plugin / "understudy_nuke").glob("*.py"))
+    without_qt = [name for name in names if name not in {"__init__", "panel", "panel_views", "qt"}]
+    code = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module('understudy_nuke.' + name)\n"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(plugin), str(tmp_path)])}
+    old = oldest_python()
+    done = subprocess.run([old, "-c", code, *without_qt], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def oldest_python() -> str:
+    """Python 3.9, wherever it is."""
+    places = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python"))]
+    for place in filter(None, places):
+        found = subprocess.run([place, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
+        if found.stdout.strip() == "(3, 9)":
+            return place
+    pytest.skip("Python 3.9 is not installed")
 
 
 def test_the_plug_in_needs_the_standard_library_and_the_host_only() -> None:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ProjectError
 from understudy.monitor.growing import GrowingFile
@@ -28,7 +28,8 @@ _MOST_MODELS = 8
 _MOST_PREVIEW_BYTES = 64 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-Row = tuple[float | None, ...]
+if TYPE_CHECKING:  # Python 3.9 cannot read it
+    Row = tuple[float | None, ...]
 
 
 class LossLog:
