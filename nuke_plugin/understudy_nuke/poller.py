@@ -161,13 +161,11 @@ class Watch:
         has_asked = False
         while True:
             try:
-                if self._is_canceled and not has_asked:
-                    job.cancel()
-                    has_asked = True
-                status = job.status()
-                if status.state == "failed" and status.error.kind == "EngineStopped" and not self._has_resumed:
-                    self._has_resumed = True
-                    status = job.resume()
+                status = job.status()  # first, since it opens a lost connection anew
+                if self._is_canceled and not (has_asked or status.is_ended):
+                    status, has_asked = job.cancel(), True
+                elif self._is_to_go_on(status):
+                    status, self._has_resumed = job.resume(), True
                     self._in_main(log, self.node, f"{self.errand.title}: the engine had stopped; the job goes on.")
             except EngineError as error:
                 if error.facts.get("reason") not in session.GONE:
@@ -179,6 +177,11 @@ class Watch:
             self._say(progress_line(status))
             if self._ended.wait(_POLL_S):
                 raise _NodeGoneError
+
+    def _is_to_go_on(self, status: client.JobStatus) -> bool:
+        """True for a job that did not fail by itself, but with its engine; once, as it may be what kills engines."""
+        is_stopped = status.error is not None and status.error.kind == "EngineStopped"
+        return is_stopped and not self._is_canceled and not self._has_resumed
 
     def _unfinished(self, status: client.JobStatus) -> _End:
         if status.state == "canceled":
@@ -201,7 +204,8 @@ class Watch:
         log(self.node, end.text)
         if self.errand.shows_end or not end.is_done:
             show(self.node, {self.errand.line: plain(first)})
-        show_fault(self.node, first if end.is_fault else "")
+        if end.is_fault:
+            show_fault(self.node, first)
         kept = {name: job for name, job in remembered_jobs(self.node).items() if name != self.errand.name}
         remember_jobs(self.node, kept)
 

@@ -241,6 +241,24 @@ def test_the_job_is_found_again_when_the_engine_comes_back(
     assert filled["label"].value() == "Understudy: It stopped again."
 
 
+def test_a_job_is_stopped_in_the_next_engine(
+    host: Host, filled: Group, plugin: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from understudy_nuke import poller
+
+    monkeypatch.setattr(poller, "_GONE_POLL_S", 0.05)
+    script = Script()
+    del script.results["train"]
+    with running(script, runtime):
+        host.press(filled, "train")
+        wait_for(host, filled, script, "train")
+    with running(script, runtime):
+        host.press(filled, "stop_training")
+        host.pump(lambda: not watches())
+    assert script.last.state is JobState.CANCELED
+    assert filled["train_line"].value() == "Train: stopped. What is finished stays."
+
+
 def test_a_job_can_be_given_up_while_no_engine_is_there(
     host: Host, filled: Group, plugin: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
