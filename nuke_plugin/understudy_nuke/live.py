@@ -33,7 +33,7 @@ def look() -> None:
     if tried.get(key) == (frame, result) or watch_of(node, "swap_frame"):
         return
     tried[key] = (frame, result)
-    if "%" not in result or Path(result % frame).is_file():
+    if result and ("%" not in result or Path(result % frame).is_file()):
         return
     if is_rendered(read_asked(node)):
         log(node, "Keep live needs a plate that is a Read's own files: rendering one would hold Nuke up at each frame.")
