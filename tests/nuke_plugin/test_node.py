@@ -145,6 +145,7 @@ def test_training_goes_on_while_a_frame_is_swapped(host: Host, filled: Group, en
 def test_stop_and_cancel_stop_what_they_say(host: Host, filled: Group, engine: Script) -> None:
     del engine.results["train"], engine.results["preview"]
     host.press(filled, "train")
+    wait_for(host, filled, engine, "train")
     host.press(filled, "swap_frame")
     wait_for(host, filled, engine, "preview")
     host.press(filled, "cancel")
