@@ -46,6 +46,9 @@ HOSTS: tuple[Host, ...] = ("nuke", "resolve")
 _SCHEMA = "install-1"
 _FOLDER = "understudy"
 _RECEIPT = "receipt.json"
+_COMMAND = "command.json"
+"""How a host without our PATH calls the engine that installed the plug-in."""
+
 _MARK = "  # added by: understudy install nuke"
 _PACKAGES: dict[Host, str] = {"nuke": "understudy_nuke", "resolve": "understudy_resolve"}
 
@@ -119,7 +122,9 @@ def make_plan(host: Host, to: Path | None = None) -> Plan:
     contents = _folder_contents(_plugin_folder(f"{host}_plugin"))
     if host == "nuke":
         contents |= {f"gizmos/{name}": data for name, data in _folder_contents(_plugin_folder("gizmos")).items()}
+        contents |= {f"help/{name}": data for name, data in _guide(_plugin_folder("docs"), "nuke").items()}
     contents |= {f"{package}/_engine/{name}": data for name, data in client_copy(f"{package}._engine").items()}
+    contents |= {f"{package}/_engine/{_COMMAND}": data for data in _command()}
     return Plan(host, base, contents, base / "init.py" if host == "nuke" else None)
 
 
@@ -256,6 +261,18 @@ def _folder_contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts and "_engine" not in path.parts
     }
+
+
+def _guide(folder: Path, host: Host) -> dict[str, bytes]:
+    """The page of the docs for a host, and its pictures."""
+    paths = (folder / f"{host}.md", *sorted((folder / "images").glob(f"{host}_*")))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _command() -> list[bytes]:
+    """The command `understudy` beside this Python, as JSON; nothing when there is none."""
+    beside = Path(sys.executable).with_name("understudy.exe" if sys.platform == "win32" else "understudy")
+    return [json.dumps([str(beside)]).encode()] if beside.is_file() else []
 
 
 def _sha256(data: bytes) -> str:

@@ -17,7 +17,10 @@ from understudy.errors import SettingsError
 
 __all__ = ["client_copy", "rewritten"]
 
-_OURS = ("__init__", "errors", "wire", "endpoint", "answers", "client")
+_MONITOR = ("monitor/__init__", "monitor/growing", "monitor/training")
+"""What a panel in a host shows of a model in training, read as the monitor reads it."""
+
+_OURS = ("__init__", "errors", "wire", "endpoint", "answers", "client", *_MONITOR)
 _RPYC_FOLDERS = ("core", "lib")
 _LEFT_OUT = ("async.py",)  # a name that no Python can import any more
 _RPYC_INIT = (

@@ -3,63 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.nuke_script import ScriptNode, curve_of, read_script, words
 from understudy.geometry import apply_transform, compose, inverse
 from understudy.host_files import PatchMove, corner_pin_text, tracker_text
 from understudy.host_files.patch_move import TRACKS
 
-tkinter = pytest.importorskip("tkinter", reason="Python was built without Tcl")
-
 PLATE_POINTS = np.array([[10.0, 20.0], [700.5, 411.25], [1929.5, 1099.5]])
 
 
-@dataclass
-class Node:
-    kind: str
-    knobs: dict[str, str]
-    source: str
-
-
 class Script:
-    """A pasted script: nodes by name, each with the node it is connected to, "selection" or "" for none."""
+    """A pasted text: nodes by name, and what their knobs hold."""
 
     def __init__(self, text: str) -> None:
-        self.nodes: dict[str, Node] = {}
-        self.tcl: Any = tkinter.Tcl()
-        streams = ["selection"]
+        self.nodes = {node.name: node for node in read_script(text, selected=True).children}
 
-        def push(what: str) -> None:
-            streams.append("" if what == "0" else what)
-
-        def node(kind: str, body: str) -> None:
-            words = self.tcl.splitlist(body)
-            knobs = dict(zip(words[::2], words[1::2], strict=True))
-            self.nodes[knobs["name"]] = Node(kind, knobs, streams.pop())
-            streams.append(knobs["name"])
-
-        self.tcl.createcommand("stack", lambda depth: streams[-1 - int(depth)])
-        self.tcl.createcommand("version", lambda *_: None)
-        self.tcl.createcommand("push", push)
-        self.tcl.createcommand("unknown", node)
-        self.tcl.eval(text)
+    def source(self, name: str) -> str:
+        """What a node is connected to; "" for nothing."""
+        (source,) = self.nodes[name].inputs or [None]
+        return source.name if source else ""
 
     def numbers(self, value: str) -> list[float]:
-        return [float(word) for word in self.tcl.splitlist(value)]
+        return [float(word) for word in words(value)]
 
     def curve(self, text: str) -> dict[int, float]:
-        word, *keys = self.tcl.splitlist(text)
-        assert word == "curve"
-        return {int(key[1:]): float(value) for key, value in zip(keys[::2], keys[1::2], strict=True)}
+        curve = curve_of(text)
+        assert curve is not None
+        return curve
 
-    def pins(self, node: Node, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def pins(self, node: ScriptNode, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Both ends of the four pins of a CornerPin2D at a frame."""
         pins = [self.numbers(node.knobs[f"from{pin}"]) for pin in range(1, 5)]
-        curves = [[self.curve(axis) for axis in self.tcl.splitlist(node.knobs[f"to{pin}"])] for pin in range(1, 5)]
+        curves = [[self.curve(axis) for axis in words(node.knobs[f"to{pin}"])] for pin in range(1, 5)]
         return np.array(pins), np.array([[axis[number] for axis in pin] for pin in curves])
 
 
@@ -91,8 +70,9 @@ def test_the_lift_is_the_same_pins_inverted(move: PatchMove) -> None:
 
 
 def test_each_chain_ends_in_the_format_it_is_for(move: PatchMove) -> None:
-    nodes = Script(corner_pin_text(move)).nodes
-    sources = {name.removeprefix("understudy_sh010_a_"): node.source for name, node in nodes.items()}
+    script = Script(corner_pin_text(move))
+    nodes = script.nodes
+    sources = {name.removeprefix("understudy_sh010_a_"): script.source(name) for name in nodes}
     assert sources == {
         "lift": "selection",
         "lifted": "understudy_sh010_a_lift",
@@ -109,12 +89,12 @@ def test_each_chain_ends_in_the_format_it_is_for(move: PatchMove) -> None:
 
 def test_the_tracks_move_as_the_alignment_does(move: PatchMove) -> None:
     script = Script(tracker_text(move))
-    table, columns, rows = script.tcl.splitlist(script.nodes["understudy_sh010_a_tracker"].knobs["tracks"])
-    names = [script.tcl.splitlist(column)[3] for column in script.tcl.splitlist(columns)]
+    table, columns, rows = words(script.nodes["understudy_sh010_a_tracker"].knobs["tracks"])
+    names = [words(column)[3] for column in words(columns)]
     assert [int(value) for value in script.numbers(table)] == [1, len(names), 4] and len(names) == 31
     places = []
-    for row, track in zip(script.tcl.splitlist(rows), TRACKS, strict=True):
-        cells = dict(zip(names, script.tcl.splitlist(row), strict=True))
+    for row, track in zip(words(rows), TRACKS, strict=True):
+        cells = dict(zip(names, words(row), strict=True))
         assert cells["name"] == track and (cells["T"], cells["R"], cells["S"]) == ("1", "1", "1")
         places.append([script.curve(cells["track_x"]), script.curve(cells["track_y"])])
     first, last = (np.array([[axis[number] for axis in track] for track in places]) for number in (1001, 1005))

@@ -1,4 +1,7 @@
-"""What can be seen of a model while it trains: its log as columns, and its last two previews."""
+"""What can be seen of a model while it trains: its log as columns, and its last two previews.
+
+Standard library only; runs on Python 3.9, since a host's panel shows the same.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ProjectError
 from understudy.monitor.growing import GrowingFile
@@ -25,7 +28,8 @@ _MOST_MODELS = 8
 _MOST_PREVIEW_BYTES = 64 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-Row = tuple[float | None, ...]
+if TYPE_CHECKING:  # Python 3.9 cannot read it
+    Row = tuple[float | None, ...]
 
 
 class LossLog:
@@ -171,5 +175,5 @@ def _thinned(rows: Sequence[Row]) -> list[Row]:
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
-    return tuple(sum(values) / len(values) if values else None for values in columns)
+    columns = ([row[place] for row in rows if row[place] is not None] for place in range(len(COLUMNS)))
+    return tuple(math.fsum(values) / len(values) if values else None for values in columns)  # type: ignore[arg-type]
