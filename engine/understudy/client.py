@@ -267,9 +267,18 @@ class Engine:
             "identity", project, {"name": name, "role": role, "synthetic": synthetic, "consent": record}
         )
 
-    def faces(self, project: StrPath, shot: str, *, sheet: bool = False) -> Job:
-        """Starts listing the faces found in a shot, their sizes, and the crops made of them."""
-        return self._submit("faces", project, {"shot": shot, "sheet": sheet})
+    def faces(
+        self, project: StrPath, shot: str, *, sheet: bool = False, assign: Mapping[str, str] | None = None
+    ) -> Job:
+        """Starts listing the tracks of faces found in a shot, whose they are, and the crops made of them.
+
+        Args:
+            project: The project folder.
+            shot: The shot.
+            sheet: Also write a picture of the tracks.
+            assign: Say first whose tracks are: {"2": "ben"}; "-" for nobody, "" to take back what was said.
+        """
+        return self._submit("faces", project, {"shot": shot, "sheet": sheet, "assign": assign and dict(assign)})
 
     def deliver(
         self,
