@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -13,7 +14,7 @@ import pytest
 from tests.jobs.made_up_shot import SIZE, made_up_shot, second_person, textured_plate
 from understudy.cli.app import main
 from understudy.errors import FacesetError, NoFaceError, SettingsError
-from understudy.faces.face import append_found_frame, read_found_frames
+from understudy.faces.face import FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset
 from understudy.geometry import apply_transform, inverse
 from understudy.jobs.deliver import read_patch_move
@@ -67,6 +68,30 @@ def test_the_largest_is_taken_with_a_warning_when_nobody_said_anything(
         "has 2 tracks of which it was not said whose they are. Number 1, the largest, is taken for ben" in caplog.text
     )
     assert "understudy faces s --assign TRACK=NAME" in caplog.text
+
+
+@pytest.mark.parametrize("looks,is_warned", [(((), ()), False), (((0.0, -3.0) * 24, (-3.0, 0.0) * 24), True)])
+def test_a_head_that_was_lost_is_no_guess_and_one_after_a_cut_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, looks, is_warned: bool
+) -> None:
+    folder = made_up_shot(tmp_path, monkeypatch, [textured_plate()])
+    write_frame(tmp_path / "plates" / "s.1021.exr", textured_plate(2))
+    (face,) = read_found_frames(folder.faces_file("s"))[1001].faces
+    for number, look in zip((1001, 1021), looks, strict=True):
+        append_found_frame(folder.faces_file("s"), FoundFrame(number, (replace(face, frame=number),), "", look))
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "understudy"):
+        made = extract(folder)
+    assert made.faceset is not None and [frame for _, frame in made.faceset.records] == [1001, 1021]
+    assert ("2 tracks" in caplog.text) == ("a cut at 1021" in caplog.text) == is_warned
+
+
+def test_a_track_that_loses_its_name_is_told(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
+    describe_faces(folder, "s", assign={1: "ben"})
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "understudy"):
+        describe_faces(folder, "s", assign={2: "ben"})
+    assert "track 1, in the same frames, is no longer ben's" in caplog.text
 
 
 def test_nothing_is_warned_of_when_all_is_said(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
@@ -129,9 +154,7 @@ def test_an_assignment_survives_more_frames_and_other_numbers(folder: ProjectFol
     last = read_found_frames(folder.faces_file("s"))[1002]
     for number in range(1003, 1010):
         write_frame(tmp_path / "plates" / f"s.{number}.exr", textured_plate(number))
-        small = last.faces[1]
-        again = type(small)(number, small.landmarks_plate, small.depths, small.score)
-        append_found_frame(folder.faces_file("s"), type(last)(number, (again,), ""))
+        append_found_frame(folder.faces_file("s"), FoundFrame(number, (replace(last.faces[1], frame=number),), ""))
     tracks = describe_faces(folder, "s").to_json()["tracks"]
     assert [(track["track"], track["identity"], track["frames"]) for track in tracks] == [
         (1, "ben", "1001-1009"),
@@ -145,6 +168,9 @@ def test_the_list_tells_each_identity_and_what_lacks_a_crop(folder: ProjectFolde
     facts = describe_faces(folder, "s").to_json()
     assert [track["identity"] for track in facts["tracks"]] == ["", "ben"]
     assert facts["native_px"]["largest"] == pytest.approx(60, abs=1)
+    assert [faceset["without_crop"] for faceset in facts["facesets"]] == ["1001-1002", ""]
+    extract(folder)
+    assert [faceset.without_crop for faceset in describe_faces(folder, "s").facesets] == [(), ()]
     assigned(folder, "2=")
     assert [track["identity"] for track in describe_faces(folder, "s").to_json()["tracks"]] == ["", ""]
 

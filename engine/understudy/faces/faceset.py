@@ -301,10 +301,14 @@ class Faceset:
     def without_crops(self, shot: str, frames: frozenset[int]) -> Faceset:
         """This faceset on disk without the crops of some frames of a shot, and without a shot that has none left.
 
+        Nothing is written where there are none: another process may be adding crops of other frames.
+
         Raises:
             WriteError: A file cannot be written.
         """
         records = {key: record for key, record in self.records.items() if key[0] != shot or key[1] not in frames}
+        if len(records) == len(self.records):
+            return self
         is_left = any(name == shot for name, _ in records)
         shots = {name: entry for name, entry in self.shots.items() if name != shot or is_left}
         return self._replaced_by(replace(self, shots=shots, records=records))

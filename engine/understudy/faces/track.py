@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from understudy.faces.cuts import is_cut
 from understudy.faces.face import Alignment, Face, FoundFrame
 from understudy.geometry import Transform, apply_transform, inverse
 
-__all__ = ["Track", "aligned_track", "link_tracks", "main_track", "stabilise"]
+__all__ = ["Track", "aligned_track", "cut_frames", "link_tracks", "main_track", "stabilise"]
 
 _LEAST_OVERLAP = 0.25
 _LONGEST_GAP = 12
@@ -65,16 +66,20 @@ def link_tracks(found: Mapping[int, FoundFrame]) -> tuple[Track, ...]:
     """
     tracks: list[list[Face]] = []
     open_tracks: list[list[Face]] = []
-    look: tuple[float, ...] = ()
+    cuts = set(cut_frames(found))
     for frame in sorted(found):
-        goes_on = not is_cut(look, found[frame].look)
-        open_tracks = [track for track in open_tracks if goes_on and frame - track[-1].frame <= _LONGEST_GAP]
+        open_tracks = [track for track in open_tracks if frame not in cuts and frame - track[-1].frame <= _LONGEST_GAP]
         started = [[face] for face in _joining_none(open_tracks, found[frame].faces)]
         tracks.extend(started)
         open_tracks.extend(started)
-        look = found[frame].look
     ordered = sorted(tracks, key=lambda track: (-sum(face.box[3] - face.box[1] for face in track), track[0].frame))
     return tuple(Track(number, tuple(track)) for number, track in enumerate(ordered, start=1))
+
+
+def cut_frames(found: Mapping[int, FoundFrame]) -> tuple[int, ...]:
+    """The frames, ascending, whose picture does not go on from that of the frame searched before."""
+    frames = sorted(found)
+    return tuple(after for before, after in pairwise(frames) if is_cut(found[before].look, found[after].look))
 
 
 def main_track(tracks: Sequence[Track]) -> Track | None:

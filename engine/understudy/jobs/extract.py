@@ -98,7 +98,7 @@ def run_extract(
     }
     if not alignments:
         if Faceset.exists(faceset.folder):
-            faceset.without_crops(shot.name, frozenset(chosen))
+            faceset.with_records_on_disk().without_crops(shot.name, frozenset(chosen))
         raise tracks.without(identity, chosen)
     wanted, too_small, enlarged = _by_size(alignments, folder.project.min_native, shot_name, preset)
     stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}

@@ -13,7 +13,8 @@ import numpy as np
 from understudy.durable import sweep
 from understudy.faces.alignment import native_px
 from understudy.faces.assignment import read_assignments, write_assignments
-from understudy.faces.faceset import Faceset
+from understudy.faces.face import Face
+from understudy.faces.faceset import CropRecord, Faceset
 from understudy.faces.track import Track
 from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
 from understudy.jobs.shot import open_shot
@@ -36,7 +37,8 @@ class CropsOfShot:
         size: Side of the model's square, in pixels.
         crops: How many there are of this shot.
         enlarged: How many of them span fewer plate pixels than `size`.
-        without_crop: Frames in which a face of the identity was found, but of which there is no crop.
+        without_crop: Frames in which a face of the identity was found, but of which there is no crop: none at all, or
+            one of another face.
     """
 
     identity: str
@@ -176,13 +178,20 @@ def _facesets(folder: ProjectFolder, tracks: FoundTracks) -> tuple[CropsOfShot, 
         if not Faceset.exists(folder.faceset(identity)):
             continue
         faceset = Faceset.open(folder.faceset(identity))
-        own = {record.frame: record.native_px for record in faceset.records.values() if record.shot == tracks.shot.name}
+        own = {record.frame: record for record in faceset.records.values() if record.shot == tracks.shot.name}
         if own:
-            enlarged = sum(size < faceset.size for size in own.values())
-            found = sorted({number for track in tracks.of(identity) for number in track.frames})
-            without = tuple(number for number in found if number not in own)
+            enlarged = sum(record.native_px < faceset.size for record in own.values())
+            found = {face.frame: face for track in reversed(tracks.of(identity)) for face in track.faces}
+            without = tuple(n for n in sorted(found) if n not in own or not _is_of(own[n], found[n]))
             holding.append(CropsOfShot(identity, faceset.size, len(own), enlarged, without))
     return tuple(holding)
+
+
+def _is_of(record: CropRecord, face: Face) -> bool:
+    """True when a crop is of this face, and not of another in the same frame, from before an assignment was changed."""
+    left, top, right, bottom = face.box
+    x, y = record.alignment.landmarks_plate.mean(axis=0)
+    return bool(left <= x <= right and top <= y <= bottom)
 
 
 def _range(frames: tuple[int, ...]) -> str:

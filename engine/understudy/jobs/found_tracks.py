@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from understudy.errors import NoFaceError
 from understudy.faces.assignment import Assignments, read_assignments, tracks_of
 from understudy.faces.face import Alignment, FoundFrame, read_found_frames
-from understudy.faces.track import Track, aligned_track, link_tracks
+from understudy.faces.track import Track, aligned_track, cut_frames, link_tracks
 from understudy.jobs.shot import OpenedShot
 from understudy.plates import format_frames
 from understudy.settings.project import NOBODY, ProjectFolder
@@ -99,7 +99,10 @@ def read_found_tracks(folder: ProjectFolder, shot: OpenedShot) -> FoundTracks:
 
 
 def warn_of_choice(tracks: FoundTracks, identity: str) -> None:
-    """Says in the log which tracks were taken for an identity where that is a guess, or leaves some of them over."""
+    """Says in the log which tracks were taken for an identity where that is a guess, or leaves some of them over.
+
+    A head that was lost for a while, alone in its shot, is no guess.
+    """
     free = tuple(track for track in tracks.tracks if not tracks.assignments.identity_of(track))
     how = f"Say whose they are with: understudy faces {tracks.shot.name} --assign TRACK=NAME"
     if identity in tracks.assigned:
@@ -111,15 +114,19 @@ def warn_of_choice(tracks: FoundTracks, identity: str) -> None:
                 ", ".join(str(track.number) for track in free[:_MOST_NAMED]) + (", ..." if free[_MOST_NAMED:] else ""),
                 how,
             )
-    elif len(free) > 1:
-        (taken,) = tracks.of(identity)
-        _LOGGER.warning(
-            "Shot %s has %d tracks of which it was not said whose they are. Number %d, the largest, is taken for %s, "
-            "with faces that are alone in their frames: %s. %s",
-            tracks.shot.name,
-            len(free),
-            taken.number,
-            identity,
-            format_frames(taken.frames),
-            how,
-        )
+        return
+    taken = next(iter(tracks.of(identity)), None)
+    cuts = cut_frames(tracks.found)
+    if taken is None or not (cuts or sum(len(track.faces) for track in free) > len(taken.faces)):
+        return
+    _LOGGER.warning(
+        "Shot %s has %d tracks of which it was not said whose they are%s. Number %d, the largest, is taken for %s, "
+        "with faces that are alone in their frames: %s. %s",
+        tracks.shot.name,
+        len(free),
+        f", and a cut at {format_frames(cuts)}" if cuts else "",
+        taken.number,
+        identity,
+        format_frames(taken.frames),
+        how,
+    )
