@@ -13,6 +13,7 @@ from understudy.geometry import (
     fit_similarity,
     inclusive_from_box,
     inverse,
+    painted_from_crop,
     points_from_st,
     scale_of,
     square_pixels_from_plate,
@@ -71,6 +72,12 @@ def test_compositions_cancel_and_inverses_go_back() -> None:
 def test_a_crop_with_margin_shows_the_square_in_its_middle() -> None:
     crop = crop_from_aligned(128, 0.125)
     np.testing.assert_allclose(apply_transform(crop, [[0, 0], [1, 1]]), [[16, 16], [144, 144]])
+
+
+def test_a_painted_picture_is_drawn_smaller_about_its_middle() -> None:
+    from_crop = painted_from_crop(100, 0.5)
+    np.testing.assert_allclose(apply_transform(from_crop, [[50, 50], [75, 25]]), [[50, 50], [100, 0]])
+    np.testing.assert_array_equal(painted_from_crop(100, 1.0), [[1, 0, 0], [0, 1, 0]])
 
 
 def test_a_similarity_is_found_again() -> None:

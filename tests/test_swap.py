@@ -12,6 +12,7 @@ from understudy.errors import ModelFileError
 from understudy.faces.alignment import align_face
 from understudy.faces.crop import FaceCrop, crop_face
 from understudy.faces.face import Face
+from understudy.geometry import apply_transform, inverse, scale_of
 from understudy.model.swap_model import SwapModel, build_model
 from understudy.plates import Frame
 from understudy.settings.preset import ModelSettings, load_preset
@@ -52,6 +53,18 @@ def test_a_model_that_answers_no_numbers_is_named(crop: FaceCrop, monkeypatch: p
 @pytest.fixture
 def trained() -> SwapModel:
     return build_model(load_preset("u64").model).eval()
+
+
+def test_a_trained_face_is_drawn_as_large_as_asked_and_the_identity_model_s_as_it_is(
+    crop: FaceCrop, trained: SwapModel
+) -> None:
+    identity = build_model(ModelSettings(kind="identity", size=64))
+    swapped = swap_face(trained, crop, TrainingSpace(), CPU, face_scale=0.9)
+    assert scale_of(swapped.crop_from_plate) == pytest.approx(scale_of(crop.crop_from_plate) / 0.9)
+    middle = apply_transform(inverse(crop.crop_from_plate), [[32, 32]])
+    np.testing.assert_allclose(apply_transform(swapped.crop_from_plate, middle), [[32, 32]])
+    same = swap_face(identity, crop, TrainingSpace(), CPU, face_scale=0.9)
+    np.testing.assert_array_equal(same.crop_from_plate, crop.crop_from_plate)
 
 
 def with_lamp(crop: FaceCrop) -> FaceCrop:

@@ -27,6 +27,8 @@ from understudy.geometry import (
     Transform,
     apply_transform,
     bounds_of_points,
+    compose,
+    crop_from_aligned,
     inverse,
     st_from_points,
 )
@@ -91,7 +93,8 @@ def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
     crop = Box(0, 0, swapped.pixels.shape[1], swapped.pixels.shape[0])
     corners = [(crop.left, crop.top), (crop.right, crop.top), (crop.left, crop.bottom), (crop.right, crop.bottom)]
     square = bounds_of_points(apply_transform(plate_from_crop, corners)).intersect(frame.data_window)
-    landmarks, transform = swapped.alignment.landmarks_plate, swapped.alignment.aligned_from_plate
+    landmarks = swapped.alignment.landmarks_plate
+    transform = compose(inverse(crop_from_aligned(crop.width)), swapped.crop_from_plate)  # of what is drawn
     drawn = matte_bounds(landmarks, transform).intersect(square)
     if drawn.is_empty:
         return None

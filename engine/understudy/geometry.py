@@ -32,6 +32,7 @@ __all__ = [
     "fit_similarity",
     "inclusive_from_box",
     "inverse",
+    "painted_from_crop",
     "scale_of",
     "square_pixels_from_plate",
     "st_from_points",
@@ -164,6 +165,16 @@ def crop_from_aligned(size: int, margin: float = 0.0) -> Transform:
     """
     border = (crop_side(size, margin) - size) / 2
     return np.array([[size, 0.0, border], [0.0, size, border]])
+
+
+def painted_from_crop(size: int, scale: float) -> Transform:
+    """Takes pixels of a crop to those of a painted picture that is drawn `scale` times as large, middle on middle.
+
+    Args:
+        size: Side of both, in pixels.
+        scale: 1 changes nothing; below 1 the picture is drawn smaller.
+    """
+    return np.array([[1 / scale, 0.0, size / 2 * (1 - 1 / scale)], [0.0, 1 / scale, size / 2 * (1 - 1 / scale)]])
 
 
 def apply_transform(to_from: Transform, points: npt.ArrayLike) -> Points:

@@ -12,6 +12,7 @@ from understudy.color import TrainingSpace
 from understudy.color.curve import LARGEST_KEPT, SMALLEST_KEPT
 from understudy.errors import ModelFileError
 from understudy.faces.crop import FaceCrop, SwappedFace
+from understudy.geometry import compose, painted_from_crop
 from understudy.model.swap_model import SwapModel
 
 __all__ = ["codes_from_tensor", "swap_face", "tensor_from_codes", "within_light_of"]
@@ -22,7 +23,9 @@ _CODE_OF_NO_LIGHT = 0.0
 _MANY = 1e-3
 
 
-def swap_face(model: SwapModel, crop: FaceCrop, training: TrainingSpace, device: torch.device) -> SwappedFace:
+def swap_face(
+    model: SwapModel, crop: FaceCrop, training: TrainingSpace, device: torch.device, face_scale: float = 1.0
+) -> SwappedFace:
     """The source identity's face with the expression, pose and light of a crop.
 
     A trained model is shown codes as it has learned from, so that a strange pixel of the plate (a saturated lamp that
@@ -34,6 +37,7 @@ def swap_face(model: SwapModel, crop: FaceCrop, training: TrainingSpace, device:
         crop: Of the target identity, without margin, at the model's size.
         training: The training space of the crop's shot.
         device: Where the model is.
+        face_scale: How large the answer is drawn against the crop; the identity model's always as it is.
 
     Raises:
         ModelFileError: The model answers with values that are no numbers.
@@ -58,7 +62,10 @@ def swap_face(model: SwapModel, crop: FaceCrop, training: TrainingSpace, device:
             crop.alignment.frame,
             100 * changed,
         )
-    return SwappedFace(training.decode(held), crop.alignment, crop.crop_from_plate)
+    placed = crop.crop_from_plate
+    if is_trained:
+        placed = compose(painted_from_crop(crop.size, face_scale), placed)
+    return SwappedFace(training.decode(held), crop.alignment, placed)
 
 
 def within_light_of(codes: npt.NDArray[np.float32], answer: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -18,9 +18,11 @@ from understudy.geometry import Box, apply_transform, inverse
 from understudy.jobs import pipeline
 from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
-from understudy.jobs.swap import read_manifest, run_swap
+from understudy.jobs.swap import face_scale_of, read_manifest, run_swap
+from understudy.model.snapshot import Snapshot
 from understudy.plates import COMPRESSIONS, Frame, read_frame, write_frame
 from understudy.resample import resample
+from understudy.settings.preset import load_preset
 from understudy.settings.project import ProjectFolder, create_project
 
 
@@ -192,3 +194,12 @@ def test_a_frame_that_fails_ends_a_swap_and_those_before_it_stay(
     assert sorted(path.name for path in out.iterdir()) == ["manifest.jsonl", "s.1001.exr", "s.1002.exr"]
     write_frame(broken, textured_plate(2))
     assert run_swap(folder, "s", "m").kept == (1001, 1002)
+
+
+def test_a_face_is_drawn_as_large_as_the_project_says_else_as_was_measured(tmp_path: Path) -> None:
+    folder = create_project(tmp_path / "p", DEFAULT_CONFIG)
+    of = {name: Snapshot({}, load_preset(name).to_json(), {"face_scale": 0.97}, "") for name in ("u64", "identity")}
+    assert face_scale_of(folder, of["u64"]) == 0.97
+    assert face_scale_of(folder, Snapshot({}, load_preset("u64").to_json(), {}, "")) == 1.0
+    assert face_scale_of(with_settings(folder, "swap.face_scale=1.05"), of["u64"]) == 1.05
+    assert face_scale_of(with_settings(folder, "swap.face_scale=1.05"), of["identity"]) == 1.0

@@ -68,7 +68,7 @@ class SwappedFace:
     Attributes:
         pixels: (S, S, 3) float32 RGB, scene-linear AP1, unbounded.
         alignment: Of the target identity's face in the plate.
-        crop_from_plate: Takes plate pixels to pixels of the crop.
+        crop_from_plate: Takes plate pixels to pixels of the crop, as large as the face is to be drawn.
     """
 
     pixels: npt.NDArray[np.float32]

@@ -9,11 +9,12 @@ from typing import Any
 from understudy.durable import write_text
 from understudy.errors import FacesetError, NoFaceError, SettingsError
 from understudy.faces.faceset import Faceset
-from understudy.geometry import compose, crop_from_aligned, inverse
+from understudy.geometry import compose, crop_from_aligned, inverse, painted_from_crop
 from understudy.host_files import PatchMove, corner_pin_text, setting_text, tracker_text
 from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
 from understudy.jobs.shot import OpenedShot, open_shot
+from understudy.jobs.swap import face_scale_of
 from understudy.model.snapshot import newest_snapshot, read_snapshot
 from understudy.plates import format_frames, read_header
 from understudy.settings.project import ProjectFolder
@@ -124,7 +125,10 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
             f"No face was found in shot '{shot_name}' yet. Run: understudy extract {shot_name} --identity NAME",
             shot=shot_name,
         )
-    size = snapshot.preset.model.size if model_name else _size_of_facesets(folder, shot_name)
+    if model_name:
+        size, scale = snapshot.preset.model.size, face_scale_of(folder, snapshot)
+    else:
+        size, scale = _size_of_facesets(folder, shot_name), 1.0
     header = read_header(_first_file(shot))
     return PatchMove(
         shot=shot_name,
@@ -132,7 +136,9 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
         display_window=header.display_window,
         pixel_aspect=header.pixel_aspect,
         plate_from_crop={
-            number: inverse(compose(crop_from_aligned(size), alignments[number].aligned_from_plate))
+            number: inverse(
+                compose(painted_from_crop(size, scale), crop_from_aligned(size), alignments[number].aligned_from_plate)
+            )
             for number in sorted(alignments)
         },
     )

@@ -43,7 +43,7 @@ from understudy.provenance import OUTPUT_SCHEMA, attributes_of, check_consent, f
 from understudy.settings.project import Compression, ProjectFolder, SwapSettings
 from understudy.swap import swap_face
 
-__all__ = ["Swapped", "Swapper", "open_swapper", "read_manifest", "run_swap"]
+__all__ = ["Swapped", "Swapper", "face_scale_of", "open_swapper", "read_manifest", "run_swap"]
 
 _LOGGER = logging.getLogger(__name__)
 _EXACT_FLOAT = ("none", "rle", "zip", "zips", "piz", "htj2k256", "htj2k32")
@@ -88,6 +88,7 @@ class Swapper:
         consent: Of the source identity, plain values.
         settings: What to write.
         device: Where the model is.
+        face_scale: How large the painted face is drawn.
         turn: Held by the frame that is in the model: others are read and written meanwhile.
     """
 
@@ -101,6 +102,7 @@ class Swapper:
     consent: Mapping[str, str]
     settings: SwapSettings
     device: torch.device
+    face_scale: float = 1.0
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def recipe(self, number: int) -> str:
@@ -120,6 +122,7 @@ class Swapper:
                 "ocio": self.shot.color.name,
                 "consent": dict(self.consent),
                 "settings": self.settings.model_dump(mode="json"),
+                "face_scale": round(self.face_scale, 6),
                 "output": OUTPUT_SCHEMA,
                 "software": __version__,
             }
@@ -133,12 +136,13 @@ class Swapper:
         size = self.snapshot.preset.model.size
         crop = crop_face(frame, self.shot.space.name, self.shot.color, alignment, size, 0.0, self.shot.layer)
         with self.turn:
-            return swap_face(self.model, crop, self.training, self.device)
+            return swap_face(self.model, crop, self.training, self.device, self.face_scale)
 
     def region(self, number: int) -> Box | None:
         """The plate's pixels that decide a frame's results, the composite apart; None for all of them."""
         alignment = self.alignments.get(number)
-        return crop_region(alignment, self.snapshot.preset.model.size) if alignment else None
+        beyond = max(0.0, self.face_scale - 1.0) / 2
+        return crop_region(alignment, self.snapshot.preset.model.size, beyond) if alignment else None
 
     @property
     def result_space(self) -> str:
@@ -215,7 +219,16 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         consent=consent.to_json(),
         settings=folder.project.swap,
         device=place,
+        face_scale=face_scale_of(folder, snapshot),
     )
+
+
+def face_scale_of(folder: ProjectFolder, snapshot: Snapshot) -> float:
+    """How large a snapshot's painted face is drawn: as the project says, else as was measured when it was trained."""
+    if snapshot.preset.model.kind == "identity":
+        return 1.0
+    said = folder.project.swap.face_scale
+    return float(snapshot.facts.get("face_scale", 1.0)) if said is None else said
 
 
 def run_swap(

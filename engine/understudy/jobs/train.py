@@ -16,6 +16,7 @@ from understudy.color import ColorConfig, TrainingSpace, pinned_name
 from understudy.durable import sweep, write_text
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
+from understudy.faces.proportion import measured_face_scale
 from understudy.jobs.asked import ModelPair, model_pair
 from understudy.jobs.shot import check_free_space, config_of
 from understudy.model.snapshot import write_snapshot
@@ -115,11 +116,18 @@ def _facts(folder: ProjectFolder, pair: ModelPair, consent: Consent, facesets: d
         "identities": vars(pair),
         "consent": consent.to_json(),
         "alignment_template": np.round(template(), 6).tolist(),
+        "face_scale": round(_face_scale(facesets[pair.target], facesets[pair.source]), 4),
         "training_spaces": {
             identity: {name: shot.training.to_json() for name, shot in faceset.shots.items()}
             for identity, faceset in facesets.items()
         },
     }
+
+
+def _face_scale(target: Faceset, source: Faceset) -> float:
+    """How large the source identity's face is to be drawn on the target identity."""
+    of_target, of_source = ([record.alignment for record in each.records.values()] for each in (target, source))
+    return measured_face_scale(of_target, of_source)
 
 
 def _nothing_to_learn(path: Path, preset: Preset, facts: dict[str, Any]) -> TrainingResult:

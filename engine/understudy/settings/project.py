@@ -123,6 +123,9 @@ class SwapSettings(Settings):
     cryptomatte: bool = False
     """Also write a Cryptomatte of the source identity, as a sequence of its own."""
 
+    face_scale: Annotated[float, Field(ge=0.5, le=2.0)] | None = None
+    """How large the new face's features are drawn, 1 as large as the old one's; measured from both when left out."""
+
     compression: Compression = "zips"
     """Of the EXRs; zips is lossless and quick to scrub."""
 
