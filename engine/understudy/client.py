@@ -230,6 +230,7 @@ class Engine:
         colorspace: str | None = None,
         layer: str | None = None,
         missing: str | None = None,
+        tracks: StrPath | None = None,
         make_project: bool = False,
         ocio: str | None = None,
     ) -> Job:
@@ -243,6 +244,7 @@ class Engine:
             colorspace: A name of the project's OCIO config; decided from the file when None.
             layer: Layer, part or view to take RGB from; the root when None.
             missing: What frames that are not on disk do: "error", as when None; "hold" the nearest earlier one; "skip".
+            tracks: A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when None.
             make_project: Make the project when there is none in its folder.
             ocio: OCIO config of a project that is made: a built-in config's name, or an absolute path.
         """
@@ -253,6 +255,7 @@ class Engine:
             "colorspace": colorspace,
             "layer": layer,
             "missing": missing,
+            "tracks": None if tracks is None else _absolute(tracks),
             "make_project": make_project,
             "ocio": ocio,
         }

@@ -22,6 +22,7 @@ from understudy.geometry import Box
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.jobs.tracks import shot_tracks
 from understudy.plates import Pixels, format_frames, repaired
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import json_hash
@@ -86,6 +87,7 @@ def run_extract(
     folder.identity(identity)
     shot = open_shot(folder, shot_name)
     chosen = shot.choose(frames)
+    shot_tracks(folder, shot)  # what is wrong with the artist's file is said before the long search
     faceset = _faceset_for(folder, identity, preset)
     check_free_space(folder.path)
     sweep(faceset.folder, faceset.crop_path(shot_name, 0).parent)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from understudy.errors import NoFaceError
 from understudy.faces.assignment import Assignments, read_assignments, tracks_of
 from understudy.faces.face import Alignment, FoundFrame, read_found_frames
+from understudy.faces.guided import ArtistTracks
 from understudy.faces.track import Track, aligned_track, cut_frames, link_tracks
 from understudy.jobs.shot import OpenedShot
+from understudy.jobs.tracks import guided_by_artist, shot_tracks
 from understudy.plates import format_frames
 from understudy.settings.project import NOBODY, ProjectFolder
 
@@ -29,12 +31,14 @@ class FoundTracks:
         found: The shot's frames that were searched, ascending.
         tracks: The largest first.
         assignments: Whose they are, as far as somebody has said.
+        artist: The artist's tracks of points that move with a face; None when the shot names none.
     """
 
     shot: OpenedShot
     found: Mapping[int, FoundFrame]
     tracks: tuple[Track, ...]
     assignments: Assignments
+    artist: ArtistTracks | None
 
     @property
     def assigned(self) -> tuple[str, ...]:
@@ -49,12 +53,14 @@ class FoundTracks:
     def alignments(self, identity: str | None) -> dict[int, Alignment]:
         """The steady alignment of an identity's face by frame, ascending; empty when it has no track.
 
-        Each track is made steady by itself: between two of them lies a cut, or a time without a face.
+        Each track is made steady by itself: between two of them lies a cut, or a time without a face. The face moves as
+        the artist's tracks do where the shot names some that lie on it.
         """
         found: dict[int, Alignment] = {}
         for track in reversed(self.of(identity)):  # in a frame that two of them hold, the larger one counts
             found.update({one.frame: one for one in aligned_track(track, self.shot.pixel_aspect)})
-        return dict(sorted(found.items()))
+        ordered = [found[number] for number in sorted(found)]
+        return {one.frame: one for one in guided_by_artist(self.shot, ordered, self.artist)}
 
     def with_assignments(self, assignments: Assignments) -> FoundTracks:
         """The same tracks, said to be others'."""
@@ -91,11 +97,12 @@ def read_found_tracks(folder: ProjectFolder, shot: OpenedShot) -> FoundTracks:
 
     Raises:
         FaceError: The shot's `faces.jsonl` or `assignments.json` is damaged.
+        SettingsError: The artist's tracks cannot be read, or their frames are not the shot's.
     """
     known, own = read_found_frames(folder.faces_file(shot.name)), set(shot.frames)
     found = {number: one for number, one in known.items() if number in own}
     assignments = read_assignments(folder.assignments_file(shot.name))
-    return FoundTracks(shot, found, link_tracks(found), assignments)
+    return FoundTracks(shot, found, link_tracks(found), assignments, shot_tracks(folder, shot))
 
 
 def warn_of_choice(tracks: FoundTracks, identity: str) -> None:
