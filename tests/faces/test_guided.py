@@ -163,6 +163,18 @@ def test_points_of_other_frames_change_nothing(jittery: list[Alignment]) -> None
     assert made.alignments == tuple(jittery[:5]) and made.unguided == (1001, 1002, 1003, 1004, 1005)
 
 
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_points_that_make_the_face_impossibly_large_or_small_are_left_out(
+    jittery: list[Alignment], factor: float
+) -> None:
+    points = artists(POINTS)
+    middle = np.mean(list(points[1007].values()), axis=0)
+    points[1007] = {name: tuple(middle + factor * (place - middle)) for name, place in points[1007].items()}
+    made = guided_track(jittery, ArtistTracks("", points))
+    assert made.unguided == (1007,) and made.alignments[6] is jittery[6]
+    np.testing.assert_allclose(in_head(made.alignments), np.tile(CORNERS, (40, 1, 1)), atol=0.02)
+
+
 def test_an_anamorphic_face_is_guided_in_square_pixels(face_at: Callable[..., Face]) -> None:
     squeezed = []
     for frame in FRAMES:
