@@ -154,8 +154,13 @@ def test_points_on_another_head_change_nothing(jittery: list[Alignment]) -> None
     beside = artists({name: (x + 2, y) for name, (x, y) in POINTS.items()})
     made = guided_track(jittery, ArtistTracks("", beside))
     assert made.are_beside and made.alignments == tuple(jittery)
-    motion = guided_track(jittery, ArtistTracks("", beside, are_on_head=False))
-    assert not motion.are_beside and jitter(in_head(motion.alignments)) < 1e-9
+
+
+def test_points_all_around_may_be_far_away(jittery: list[Alignment]) -> None:
+    """As the corners of a picture are that a Transform carries along."""
+    corners = artists({"a": (-9, -3), "b": (3, -3), "c": (3, 4), "d": (-9, 4)})
+    made = guided_track(jittery, ArtistTracks("", corners))
+    assert not made.are_beside and jitter(in_head(made.alignments)) < 1e-9
 
 
 def test_points_of_other_frames_change_nothing(jittery: list[Alignment]) -> None:

@@ -38,12 +38,10 @@ class ArtistTracks:
     Attributes:
         origin: What they come from, for messages, such as "Tracker4 'Tracker1' of /shows/a.nk".
         points_plate: x and y in plate pixels, by frame and by the point's name. A frame may lack some or all points.
-        are_on_head: False when the points only stand for a motion, as a Transform's do, and may lie anywhere.
     """
 
     origin: str
     points_plate: Mapping[int, Mapping[str, tuple[float, float]]]
-    are_on_head: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +61,7 @@ class GuidedTrack:
             from the landmarks.
         loose: Frames in which the points moved against each other by more than 3 % of the model's square.
         astray: Frames in which the landmarks put the face elsewhere, by more than 10 % of the model's square.
-        are_beside: True when the points lie a whole square or more beside the face, so that they are another's: then
+        are_beside: True when the face lies a whole square or more beside the points, so that they are another's: then
             nothing was changed.
     """
 
@@ -100,8 +98,7 @@ def guided_track(alignments: Sequence[Alignment], tracks: ArtistTracks, pixel_as
         guided = np.column_stack([correction[0] * guided[:, 0], correction[0] * guided[:, 1] + correction[1]])
     is_likely = _likely(own, guided)
     guided[is_fitted & ~is_likely] = np.nan
-    known = places[np.isfinite(places)]
-    if tracks.are_on_head and len(known) and abs(known.mean() - _MIDDLE) > _BESIDE:
+    if _are_beside(places[np.isfinite(places)]):
         return GuidedTrack(tuple(alignments), (), (), (), (), are_beside=True)
     is_placed = np.isfinite(seen).any(axis=1) & ~is_fitted
     is_fitted &= is_likely
@@ -173,6 +170,15 @@ def _mean_correction(own: Complex, guided: Complex) -> Complex:
     mean = _robust_mean(np.column_stack([shift, np.log(scale_and_roll)]))
     correction = np.exp(mean[1])
     return np.array([correction, _MIDDLE + mean[0] - correction * _MIDDLE])
+
+
+def _are_beside(places: Complex) -> bool:
+    """True when the middle of the face lies outside the points, by more than a square."""
+    if not len(places):
+        return False
+    middle = places.mean()
+    radius = np.sqrt((np.abs(places - middle) ** 2).mean())
+    return bool(abs(middle - _MIDDLE) > radius + _BESIDE)
 
 
 def _likely(own: Complex, guided: Complex) -> npt.NDArray[np.bool_]:
