@@ -230,6 +230,7 @@ class Engine:
         colorspace: str | None = None,
         layer: str | None = None,
         missing: str | None = None,
+        tracks: StrPath | None = None,
         make_project: bool = False,
         ocio: str | None = None,
     ) -> Job:
@@ -243,6 +244,7 @@ class Engine:
             colorspace: A name of the project's OCIO config; decided from the file when None.
             layer: Layer, part or view to take RGB from; the root when None.
             missing: What frames that are not on disk do: "error", as when None; "hold" the nearest earlier one; "skip".
+            tracks: A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when None.
             make_project: Make the project when there is none in its folder.
             ocio: OCIO config of a project that is made: a built-in config's name, or an absolute path.
         """
@@ -253,6 +255,7 @@ class Engine:
             "colorspace": colorspace,
             "layer": layer,
             "missing": missing,
+            "tracks": None if tracks is None else _absolute(tracks),
             "make_project": make_project,
             "ocio": ocio,
         }
@@ -267,9 +270,18 @@ class Engine:
             "identity", project, {"name": name, "role": role, "synthetic": synthetic, "consent": record}
         )
 
-    def faces(self, project: StrPath, shot: str, *, sheet: bool = False) -> Job:
-        """Starts listing the faces found in a shot, their sizes, and the crops made of them."""
-        return self._submit("faces", project, {"shot": shot, "sheet": sheet})
+    def faces(
+        self, project: StrPath, shot: str, *, sheet: bool = False, assign: Mapping[str, str] | None = None
+    ) -> Job:
+        """Starts listing the tracks of faces found in a shot, whose they are, and the crops made of them.
+
+        Args:
+            project: The project folder.
+            shot: The shot.
+            sheet: Also write a picture of the tracks.
+            assign: Say first whose tracks are: {"2": "ben"}; "-" for nobody, "" to take back what was said.
+        """
+        return self._submit("faces", project, {"shot": shot, "sheet": sheet, "assign": assign and dict(assign)})
 
     def deliver(
         self,
