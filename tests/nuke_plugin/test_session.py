@@ -91,7 +91,7 @@ def test_a_session_from_plate_to_delivery_with_the_engine_killed(
     node = node_over(host, script, project, preset, "eileen")
     press(host, node, "find_faces")
     assert node["colorspace_line"].value().startswith("ACEScg: as the shot says")
-    assert "track 1: frames 1001-1002" in node["faces_report"].value()
+    assert "face 1: frames 1001-1002" in node["faces_report"].value()
 
     # The source identity has the mark that only its own command sets; its footage here is the same
     assert main(["-C", str(project), "identity", "add", "double", "--role", "source", "--synthetic"]) == 0
