@@ -26,14 +26,12 @@ class PlateWindow:
         top: First row inside.
         width: Columns inside.
         height: Rows inside.
-        pixel_aspect: Width of a pixel over its height.
     """
 
     left: int
     top: int
     width: int
     height: int
-    pixel_aspect: float = 1.0
 
     def plate_from_nuke(self, x: float, y: float) -> tuple[float, float]:
         """A point in plate pixels (y down, the first pixel's centre at 0.5, 0.5) from Nuke's.
@@ -52,31 +50,28 @@ def read_window(path: Path) -> PlateWindow | None:
     """The display window of an EXR, of its first part; None where there is no such file, or it is no EXR."""
     try:
         with path.open("rb") as file:
-            values = _attributes(file, (b"displayWindow", b"pixelAspectRatio"))
-        left, top, last_column, last_row = struct.unpack("<4i", values[b"displayWindow"])
-        (aspect,) = struct.unpack("<f", values[b"pixelAspectRatio"])
-    except (OSError, KeyError, ValueError, struct.error):
+            left, top, last_column, last_row = struct.unpack("<4i", _attribute(file, b"displayWindow"))
+    except (OSError, ValueError, struct.error):
         return None
-    return PlateWindow(left, top, last_column - left + 1, last_row - top + 1, aspect)
+    return PlateWindow(left, top, last_column - left + 1, last_row - top + 1)
 
 
-def _attributes(file: BinaryIO, wanted: tuple[bytes, ...]) -> dict[bytes, bytes]:
-    """The values of an EXR's attributes: each stands after its name, its type and its size; an empty name ends them."""
+def _attribute(file: BinaryIO, wanted: bytes) -> bytes:
+    """An attribute of an EXR, which begins with all of them: name, type and size stand before each value.
+
+    Raises:
+        ValueError, struct.error: The file is no EXR, or lacks it.
+    """
     if file.read(4) != _MAGIC:
         raise ValueError("no EXR")
     file.seek(4, os.SEEK_CUR)
-    values: dict[bytes, bytes] = {}
-    while len(values) < len(wanted):
-        name = _word(file)
-        if not name:
-            break
+    while name := _word(file):
         _word(file)
         (size,) = struct.unpack("<I", file.read(4))
-        if name in wanted:
-            values[name] = file.read(size)
-        else:
-            file.seek(size, os.SEEK_CUR)
-    return values
+        if name == wanted:
+            return file.read(size)
+        file.seek(size, os.SEEK_CUR)
+    raise ValueError("no EXR")
 
 
 def _word(file: BinaryIO) -> bytes:

@@ -6,6 +6,8 @@ one node.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from understudy_nuke.plate_window import PlateWindow
 from understudy_nuke.track_table import read_tracks
 from understudy_nuke.upstream import passes_on
 
-__all__ = ["TRACKER", "Tracked", "read_tracked", "tracker_node"]
+__all__ = ["TRACKER", "Tracked", "read_tracked", "suffix_of", "tracker_node"]
 
 TRACKER = 2
 """Number of the node's input for the tracks."""
@@ -31,20 +33,19 @@ Points = Mapping[int, Sequence[tuple[str, float, float]]]
 
 @dataclass(frozen=True)
 class Tracked:
-    """What a tracker says of a shot.
+    """What a tracker says of a shot, as the engine reads it.
 
     Attributes:
         name: Of the node.
-        points: Only frames that have some.
+        said: What it has, in words.
+        frames: Those of which it says anything.
+        text: A table of points in plate pixels, or a node whose keys are its values: see `suffix_of`.
     """
 
     name: str
-    points: Points
-
-    @property
-    def point_names(self) -> list[str]:
-        """The points' names, in the order in which they come up."""
-        return list(dict.fromkeys(name for points in self.points.values() for name, _, _ in points))
+    said: str
+    frames: Sequence[int]
+    text: str
 
 
 def tracker_node(node: nuke.Node) -> nuke.Node | None:
@@ -75,8 +76,13 @@ def tracker_node(node: nuke.Node) -> nuke.Node | None:
     )
 
 
+def suffix_of(found: nuke.Node) -> str:
+    """What a file of this node's tracks ends with: points are a table, a motion without a place is a node of Nuke."""
+    return ".nk" if found.Class() == "Transform" else ".csv"
+
+
 def read_tracked(found: nuke.Node, window: PlateWindow, frames: Iterable[int]) -> Tracked:
-    """Where the points of a tracker lie.
+    """What a tracker says of the frames of a shot.
 
     Args:
         found: Of `tracker_node`.
@@ -84,20 +90,10 @@ def read_tracked(found: nuke.Node, window: PlateWindow, frames: Iterable[int]) -
         frames: Numbers of the frames that are wanted.
 
     Raises:
-        SettingsError: The node has no points in these frames, they do not move, or it is for another format.
+        SettingsError: The node says nothing of these frames, does not move, or is for another format.
     """
-    wanted = list(frames)
     _expect_same_format(found, window)
-    tracked = _READERS[found.Class()](found, window, wanted)
-    if not tracked.points:
-        raise SettingsError(
-            f"{tracked.name} has no points in the frames {wanted[0]}-{wanted[-1]}. Track them there, or set the range "
-            "(tab Shot)."
-        )
-    for frame, points in tracked.points.items():
-        if not all(math.isfinite(number) for _, x, y in points for number in (x, y)):
-            raise SettingsError(f"{tracked.name} has a point in frame {frame} that is no number. Look at its curves.")
-    return tracked
+    return _READERS[found.Class()](found, window, list(frames))
 
 
 def _expect_same_format(found: nuke.Node, window: PlateWindow) -> None:
@@ -112,7 +108,7 @@ def _expect_same_format(found: nuke.Node, window: PlateWindow) -> None:
         )
 
 
-def _tracker_points(found: nuke.Node, _window: PlateWindow, frames: Sequence[int]) -> Tracked:
+def _tracker_points(found: nuke.Node, window: PlateWindow, frames: Sequence[int]) -> Tracked:
     """The tracks that are switched on, where they have keys."""
     name = found.fullName()
     try:
@@ -121,110 +117,89 @@ def _tracker_points(found: nuke.Node, _window: PlateWindow, frames: Sequence[int
         raise SettingsError(f"The tracks of {name} cannot be read: {error}. Bake them, or track them anew.") from error
     if not tracks:
         raise SettingsError(f"{name} has no track with keys. Track points of the face, or disconnect it.")
-    points: dict[int, list[tuple[str, float, float]]] = {}
     names = _told_apart(track.name for track in tracks)
+    points: dict[int, list[tuple[str, float, float]]] = {}
     for frame in frames:
         placed = [(point, track.at(frame)) for point, track in zip(names, tracks)]  # noqa: B905  # Python 3.9
         there = [(point, *place) for point, place in placed if place is not None]
         if there:
             points[frame] = there
-    return Tracked(name, points)
+    if not points:
+        raise SettingsError(
+            f"{name} has no points in the frames {frames[0]}-{frames[-1]}. Track them there, or set the range "
+            "(tab Shot)."
+        )
+    return _with_points(name, points, window)
 
 
-def _pin_points(found: nuke.Node, _window: PlateWindow, frames: Sequence[int]) -> Tracked:
+def _pin_points(found: nuke.Node, window: PlateWindow, frames: Sequence[int]) -> Tracked:
     """The pins of the end that moves; which way the node moves the picture does not matter to where they lie."""
     numbers = [number for number in range(1, 5) if found[f"enable{number}"].value()]
     for end in ("to", "from"):
         pins = {f"{end}{number}": found[f"{end}{number}"] for number in numbers}
         if any(pin.isAnimated() for pin in pins.values()):
             points = {
-                frame: [(name, pin.getValueAt(frame, 0), pin.getValueAt(frame, 1)) for name, pin in pins.items()]
+                frame: [(name, *(_value(pin, frame, axis) for axis in (0, 1))) for name, pin in pins.items()]
                 for frame in frames
             }
-            return Tracked(found.fullName(), points)
+            return _with_points(found.fullName(), points, window)
     raise _unmoved(found, "none of its pins is animated")
 
 
-def _transform_points(found: nuke.Node, window: PlateWindow, frames: Sequence[int]) -> Tracked:
-    """The plate's corners as the node moves them."""
-    knobs = {name: found[name] for name in ("translate", "rotate", "scale", "center")}
-    skews = [found["skewX"], found["skewY"]]
-    if any(knob.isAnimated() or knob.value() for knob in skews):
+def _transform_keys(found: nuke.Node, _window: PlateWindow, frames: Sequence[int]) -> Tracked:
+    """The node with a key in each frame. It has a motion and no place, which points could not say."""
+    if any(found[skew].isAnimated() or found[skew].value() for skew in ("skewX", "skewY")):
         raise SettingsError(
             f"{found.fullName()} skews, which no head does. Set 'skew X' and 'skew Y' to 0, or connect a CornerPin2D."
         )
-    if not any(knob.isAnimated() for knob in knobs.values()):
-        raise _unmoved(found, "neither translate, rotate, scale nor center is animated")
-    is_inverted = bool(found["invert_matrix"].value())
-    corners = {
-        "bottom_left": (0.0, 0.0),
-        "bottom_right": (float(window.width), 0.0),
-        "top_right": (float(window.width), float(window.height)),
-        "top_left": (0.0, float(window.height)),
-    }
-    points = {}
-    for frame in frames:
-        move = _Move.of_knobs(knobs, frame, window.pixel_aspect)
-        if is_inverted and not move.scale[0] * move.scale[1]:
-            raise SettingsError(f"{found.fullName()} scales to nothing in frame {frame}, which has no inverse.")
-        place = move.undone if is_inverted else move.done
-        points[frame] = [(name, *place(*corner)) for name, corner in corners.items()]
-    return Tracked(found.fullName(), points)
+    if not any(found[name].isAnimated() for name in _TRANSFORM):
+        raise _unmoved(found, f"none of {', '.join(_TRANSFORM)} is animated")
+    lines = [f" {name} {{{_keys(found[name], frames, axes)}}}" for name, axes in _TRANSFORM.items()]
+    lines.append(f" invert_matrix {str(bool(found['invert_matrix'].value())).lower()}")
+    text = "\n".join(["Transform {", *lines, f" name {found.name()}", "}", ""])
+    return Tracked(found.fullName(), "the motion", frames, text)
 
 
-@dataclass(frozen=True)
-class _Move:
-    """A Transform at one frame: scaled, then turned about the centre, then shifted; y up.
+def _keys(knob: nuke.Knob, frames: Iterable[int], axes: int) -> str:
+    """A knob's curves with a key in each frame; a knob that shows one number for both axes has one curve."""
+    shown = 1 if axes > 1 and knob.singleValue() else axes
+    curves = [" ".join(f"x{frame} {_value(knob, frame, axis):.10g}" for frame in frames) for axis in range(shown)]
+    return " ".join(f"{{curve {keys}}}" for keys in curves)
 
-    Attributes:
-        shift: Pixels.
-        turn: Radians, from x to y.
-        scale: Across and up.
-        centre: Pixels.
-        pixel_aspect: It turns what is seen, in square pixels.
+
+def _value(knob: nuke.Knob, frame: int, axis: int) -> float:
+    """A knob's number at a frame.
+
+    Raises:
+        SettingsError: It is none: an expression has failed.
     """
+    number = float(knob.getValueAt(frame, axis))
+    if not math.isfinite(number):
+        name = f"{knob.node().fullName()}.{knob.name()}"
+        raise SettingsError(f"{name} is no number in frame {frame}. Look at its curve or expression.")
+    return number
 
-    shift: tuple[float, float]
-    turn: float
-    scale: tuple[float, float]
-    centre: tuple[float, float]
-    pixel_aspect: float
 
-    @classmethod
-    def of_knobs(cls, knobs: Mapping[str, nuke.Knob], frame: int, pixel_aspect: float) -> _Move:
-        """What the knobs say."""
-        pairs = {
-            name: tuple(knobs[name].getValueAt(frame, axis) for axis in (0, 1)) for name in ("translate", "center")
-        }
-        across = knobs["scale"].getValueAt(frame, 0)
-        up = across if knobs["scale"].singleValue() else knobs["scale"].getValueAt(frame, 1)
-        turn = math.radians(knobs["rotate"].getValueAt(frame))
-        return cls(pairs["translate"], turn, (across, up), pairs["center"], pixel_aspect)
+def _with_points(name: str, points: Points, window: PlateWindow) -> Tracked:
+    """The points as a table `frame,point,x,y`: plate pixels, y down, the first pixel's centre at 0.5, 0.5."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("frame", "point", "x", "y"))
+    for frame, placed in points.items():
+        for point, *place in placed:
+            table.writerow([frame, point, *(f"{number:.10g}" for number in window.plate_from_nuke(*place))])
+    names = {point for placed in points.values() for point, _, _ in placed}
+    said = f"{len(names)} points" if len(names) != 1 else f"1 point ('{names.pop()}')"
+    return Tracked(name, said, list(points), text.getvalue())
 
-    def done(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point goes."""
-        across = (x - self.centre[0]) * self.scale[0] * self.pixel_aspect
-        up = (y - self.centre[1]) * self.scale[1]
-        turned = across * math.cos(self.turn) - up * math.sin(self.turn)
-        risen = across * math.sin(self.turn) + up * math.cos(self.turn)
-        return self.centre[0] + self.shift[0] + turned / self.pixel_aspect, self.centre[1] + self.shift[1] + risen
 
-    def undone(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point comes from; inverse of `done`."""
-        turned = (x - self.centre[0] - self.shift[0]) * self.pixel_aspect
-        risen = y - self.centre[1] - self.shift[1]
-        across = turned * math.cos(self.turn) + risen * math.sin(self.turn)
-        up = risen * math.cos(self.turn) - turned * math.sin(self.turn)
-        return (
-            self.centre[0] + across / self.pixel_aspect / self.scale[0],
-            self.centre[1] + up / self.scale[1],
-        )
-
+_TRANSFORM = {"translate": 2, "rotate": 1, "scale": 2, "center": 2}
+"""Knobs of a Transform that move the picture, and how many numbers each has."""
 
 _READERS: Mapping[str, Callable[[nuke.Node, PlateWindow, Sequence[int]], Tracked]] = {
     "Tracker4": _tracker_points,
     "CornerPin2D": _pin_points,
-    "Transform": _transform_points,
+    "Transform": _transform_keys,
 }
 
 

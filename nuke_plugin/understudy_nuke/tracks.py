@@ -1,10 +1,8 @@
-"""The tracks of a shot as the engine reads them: a table of points in the project, out of the artist's tracker."""
+"""The tracks of a shot as the engine reads them: a file in the project, out of the artist's tracker."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -18,12 +16,11 @@ from understudy_nuke.frames import frames_text
 from understudy_nuke.knobs import Asked, log, read_asked
 from understudy_nuke.plate import is_rendered
 from understudy_nuke.plate_window import PlateWindow, read_window
-from understudy_nuke.tracker import Tracked, read_tracked, tracker_node
+from understudy_nuke.tracker import Tracked, read_tracked, suffix_of, tracker_node
 from understudy_nuke.upstream import PLATE, plate_node
 
-__all__ = ["take_tracks", "tracks_for", "tracks_path", "tracks_text"]
+__all__ = ["take_tracks", "tracks_for"]
 
-_HEAD = ("frame", "point", "x", "y")
 _NUMBER = re.compile(r"%(0?\d*)d|(#+)")
 
 
@@ -59,49 +56,39 @@ def tracks_for(node: nuke.Node, asked: Asked, is_anew: bool) -> str:
     found = tracker_node(node)
     if found is None:
         return ""
-    path = tracks_path(asked.project, asked.shot)
+    path = _path(asked, found)
     if is_anew or not path.is_file():
         _write(node, found, asked)
     return path.as_posix()
 
 
-def tracks_path(project: str, shot: str) -> Path:
+def _path(asked: Asked, found: nuke.Node) -> Path:
     """Where the tracks of a shot lie.
 
     Raises:
         SettingsError: The shot's name would lead elsewhere.
     """
+    shot = asked.shot
     if Path(shot).name != shot or "\\" in shot or shot == "..":
         raise SettingsError(f"The shot cannot be called '{shot}': take letters, digits, '.', '_' and '-' (tab Shot).")
-    return Path(project) / "shots" / shot / "tracks.csv"
-
-
-def tracks_text(tracked: Tracked, window: PlateWindow) -> str:
-    """The points as a table `frame,point,x,y`: plate pixels, y down, the first pixel's centre at 0.5, 0.5."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(_HEAD)
-    for frame, points in sorted(tracked.points.items()):
-        for name, *place in points:
-            table.writerow([frame, name, *(f"{number:.10g}" for number in window.plate_from_nuke(*place))])
-    return text.getvalue()
+    return Path(asked.project) / "shots" / shot / f"tracks{suffix_of(found)}"
 
 
 def _write(node: nuke.Node, found: nuke.Node, asked: Asked) -> None:
-    path, wanted = tracks_path(asked.project, asked.shot), range(asked.first, asked.last + 1)
+    path, wanted = _path(asked, found), range(asked.first, asked.last + 1)
     with full_size():
         window = _plate_window(node, found, asked)
         tracked = read_tracked(found, window, wanted)
-    _replace(path, tracks_text(tracked, window))
+    _replace(path, tracked.text)
     _say(node, tracked, wanted, path)
 
 
 def _say(node: nuke.Node, tracked: Tracked, wanted: Iterable[int], path: Path) -> None:
     """Tells what was written, and where the artist's word ends."""
-    names = tracked.point_names
-    said = f"{len(names)} points" if len(names) != 1 else f"1 point ('{names[0]}')"
-    lines = [f"Tracks: {said} of {tracked.name} in frames {frames_text(tracked.points)}, as {path.as_posix()}."]
-    missing = frames_text(frame for frame in wanted if frame not in tracked.points)
+    span = frames_text(tracked.frames)
+    lines = [f"Tracks: {tracked.said} of {tracked.name} in frames {span}, as {path.as_posix()}."]
+    told = set(tracked.frames)
+    missing = frames_text(frame for frame in wanted if frame not in told)
     if missing:
         lines.append(f"  No points in {missing}: there the face is placed by its landmarks. Track or bake them.")
     log(node, "\n".join(lines))
@@ -118,7 +105,7 @@ def _plate_window(node: nuke.Node, found: nuke.Node, asked: Asked) -> PlateWindo
             "is not. Connect the plate to the input 'plate'."
         )
     seen = plate_node(node).format()
-    return PlateWindow(0, 0, seen.width(), seen.height(), seen.pixelAspect())
+    return PlateWindow(0, 0, seen.width(), seen.height())
 
 
 def _window_of_files(asked: Asked) -> PlateWindow | None:

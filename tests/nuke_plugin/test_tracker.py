@@ -14,6 +14,7 @@ import pytest
 from tests.jobs.made_up_shot import textured_plate
 from tests.nuke_plugin.stand_in import Group, Host, Node
 from tests.nuke_plugin.test_track_table import table
+from tests.nuke_script import curve_of, read_script, words
 from understudy.geometry import Box, y_down_from_y_up
 from understudy.plates import write_frame
 
@@ -25,7 +26,6 @@ TRACKS = table(
     '{curve K x1001 1} "eye" {curve x1001 10 11 12} {curve x1001 20 21 22}',
     '{curve K x1001 1 x1003 0} "eye" {curve x1001 30 31 32} {curve x1001 40 41 42}',
 )
-CORNERS = np.array([[0.0, 0.0], [200.0, 0.0], [200.0, 160.0], [0.0, 160.0]])
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_point_goes_into_the_plate_and_back(plugin: Path) -> None:
     """With the engine's own conversion; pixel aspect and a format's box move nothing."""
     from understudy_nuke.plate_window import PlateWindow
 
-    window = PlateWindow(WINDOW.left, WINDOW.top, WINDOW.width, WINDOW.height, ASPECT)
+    window = PlateWindow(WINDOW.left, WINDOW.top, WINDOW.width, WINDOW.height)
     for x, y in ((0.5, 0.5), (200.0, 160.0), (-3.25, 171.0)):
         assert window.plate_from_nuke(x, y) == tuple(in_plate([x, y]))
         assert window.nuke_from_plate(*window.plate_from_nuke(x, y)) == (x, y)
@@ -94,11 +94,11 @@ def test_the_window_of_a_plate_is_read_from_the_file(plugin: Path, tmp_path: Pat
     metadata = {"comments": "x" * 100000, "aaa": "before it"}
     path = tmp_path / "a.exr"
     write_frame(path, replace(textured_plate(), display_window=WINDOW, pixel_aspect=ASPECT, metadata=metadata))
-    assert read_window(path) == PlateWindow(-16, 10, 200, 160, 2.0)
+    assert read_window(path) == PlateWindow(-16, 10, 200, 160)
     whole = path.read_bytes()
     for size in range(0, 400, 7):
         path.write_bytes(whole[:size])
-        assert read_window(path) in (None, PlateWindow(-16, 10, 200, 160, 2.0))
+        assert read_window(path) in (None, PlateWindow(-16, 10, 200, 160))
     path.write_bytes(whole[:4] + b"\xff" * 2000)
     assert read_window(path) is None
     assert read_window(tmp_path / "none.exr") is None
@@ -130,33 +130,37 @@ def test_pins_of_the_end_that_moves_are_the_points(host: Host, shot: Group, end:
     assert points[1002] == {f"{end}{pin}": tuple(in_plate([pin + 2, pin * 10])) for pin in (1, 2, 4)}
 
 
-@pytest.mark.parametrize("is_inverted", [False, True])
-def test_a_transform_moves_the_plate_s_corners_in_square_pixels(host: Host, shot: Group, is_inverted: bool) -> None:
-    texts = {
-        "translate": "{curve x1001 0 x1002 8 x1003 16} {curve x1001 0 x1002 -4}",
-        "rotate": "{curve x1001 0 x1002 30 x1003 90}",
-        "scale": "{curve x1001 1 x1002 1.5} {curve x1001 1 x1002 0.5}",
-        "center": "60 50",
-        "invert_matrix": str(is_inverted).lower(),
+def baked(host: Host, shot: Group) -> Mapping[str, Any]:
+    """The node that 'Take from plate' writes for a Transform: each knob's text, or its curves."""
+    host.press(shot, "read_plate")
+    assert shot["label"].value() == ""
+    (path,) = (Path(shot["project"].value()) / "shots" / "sh010").iterdir()
+    (made,) = read_script(path.read_text()).children
+    assert (path.name, made.kind) == ("tracks.nk", "Transform")
+    return {
+        name: [curve_of(one) for one in words(text)] if "curve" in text else text for name, text in made.knobs.items()
     }
-    connect(host, shot, "Transform", **texts)
-    points = written(host, shot)
-    np.testing.assert_allclose(list(points[1001].values()), in_plate(CORNERS), atol=1e-6)
-    turn = np.radians(30.0)
-    square = np.diag([ASPECT, 1.0])
-    turned = np.linalg.inv(square) @ [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]] @ square
-    linear, centre = turned @ np.diag([1.5, 0.5]), np.array([60.0, 50.0])
-    shift = np.array([8.0, -4.0])
-    if is_inverted:
-        wanted = (CORNERS - centre - shift) @ np.linalg.inv(linear).T + centre
-    else:
-        wanted = (CORNERS - centre) @ linear.T + centre + shift
-    np.testing.assert_allclose(list(points[1002].values()), in_plate(wanted), atol=1e-6)
 
 
-def test_a_scale_of_one_number_counts_for_both_ways(host: Host, shot: Group) -> None:
-    connect(host, shot, "Transform", scale="{curve x1001 1 x1002 2}")
-    assert written(host, shot)[1002]["top_right"] == tuple(in_plate([400, 320]))
+def test_a_transform_is_written_with_a_key_in_each_frame(host: Host, shot: Group) -> None:
+    """Smooth curves and expressions have a course that only Nuke knows."""
+    connect(
+        *(host, shot, "Transform"),
+        translate="{curve x1001 0 x1003 8} frame/2",
+        rotate="{curve x1001 0 x1002 30}",
+        scale="{curve x1001 1 x1003 2}",
+        center="60 50.5",
+        invert_matrix="true",
+    )
+    assert baked(host, shot) == {
+        "translate": [{1001: 0, 1002: 4, 1003: 8}, {1001: 500.5, 1002: 501, 1003: 501.5}],
+        "rotate": [{1001: 0, 1002: 30, 1003: 30}],
+        "scale": [{1001: 1, 1002: 1.5, 1003: 2}],  # one for both ways
+        "center": [dict.fromkeys((1001, 1002, 1003), 60), dict.fromkeys((1001, 1002, 1003), 50.5)],
+        "invert_matrix": "true",
+        "name": "Transform1",
+    }
+    assert "Tracks: the motion of Transform1 in frames 1001-1003" in shot["log"].value()
 
 
 def test_dots_groups_and_what_is_switched_off_are_looked_through(host: Host, shot: Group) -> None:
@@ -212,7 +216,7 @@ def test_what_holds_no_tracks_is_told(host: Host, shot: Group) -> None:
         ("CornerPin2D", {"to1": "5 5"}, "CornerPin2D1 does not move: none of its pins is animated"),
         ("Transform", {"translate": "5 5"}, "Transform1 does not move"),
         ("Transform", {"skewX": "0.1", "rotate": "{curve x1 5 x2 6}"}, "Transform1 skews"),
-        ("Transform", {"rotate": "{curve x1001 nan x1002 1}"}, "has a point in frame 1001 that is no number"),
+        ("Transform", {"rotate": "{curve x1001 nan x1002 1}"}, "Transform1.rotate is no number in frame 1001"),
     ],
 )
 def test_a_tracker_that_says_nothing_is_told(
