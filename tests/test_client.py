@@ -92,12 +92,13 @@ def test_what_a_host_asks_beside_the_long_jobs_is_sent_whole(tmp_path: Path) -> 
     one, here = Engine(tmp_path, "test"), str(Path.cwd())
     one.submit = lambda kind, request: sent.append((kind, request))  # type: ignore[assignment,method-assign,return-value]
     one.describe("film")
-    one.shot("film", "sh010", plate="a.####.exr", frames="1-5", make_project=True, ocio="default")
+    shot = {"frames": "1-5", "make_project": True, "ocio": "default"}
+    one.shot("film", "sh010", plate="a.####.exr", tracks="a.nk", **shot)
     one.identity("film", "anna", "source", consent="anna.yaml")
     one.faces("film", "sh010", sheet=True)
     one.deliver("film", "sh010", out="out", fusion_first=0)
     project = {"project": f"{here}/film"}
-    plate = {"plate": f"{here}/a.####.exr", "frames": "1-5", "make_project": True, "ocio": "default"}
+    plate = {"plate": f"{here}/a.####.exr", "tracks": f"{here}/a.nk", **shot}
     identity = {"name": "anna", "role": "source", "synthetic": False, "consent": f"{here}/anna.yaml"}
     assert sent == [
         ("inspect", {"path": f"{here}/film"}),

@@ -72,6 +72,7 @@ def test_a_preset_can_be_inspected_by_name() -> None:
         ("shot", {"name": "b", "plate": "/b.exr", "make_project": True, "ocio": "show.ocio"}, "absolute path"),
         ("shot", {"name": "b", "plate": "/b.exr", "make_project": True, "ocio": "$OCIO"}, "another environment"),
         ("shot", {"name": "sh020", "plate": "/a.####.exr", "missing": "guess"}, "'missing'"),
+        ("shot", {"name": "sh020", "plate": "/a.####.exr", "tracks": "a.nk"}, "absolute path"),
         ("identity", {"name": "carl", "role": "both"}, "'role'"),
         ("identity", {"name": "con", "role": "target"}, "cannot name an identity"),
         ("identity", {"name": "carl", "role": "source", "consent": "c.yaml"}, "absolute path"),

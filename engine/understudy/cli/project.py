@@ -53,6 +53,9 @@ def shot_add(
         Literal["error", "hold", "skip"],
         typer.Option(help="Frames not on disk: stop, hold the nearest earlier one, or leave them out."),
     ] = "error",
+    tracks: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An artist's tracks: .csv, .nk or .setting.")
+    ] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a shot, or change it."""
@@ -65,6 +68,7 @@ def shot_add(
         colorspace=colorspace,
         layer=layer,
         missing=missing,
+        tracks=tracks,
         dry_run=dry_run,
     ).shot
     verb = "would add" if dry_run else "added"

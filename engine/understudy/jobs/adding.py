@@ -12,6 +12,7 @@ from understudy.color import ColorConfig, pinned_name
 from understudy.errors import ProjectError, SettingsError
 from understudy.geometry import Box
 from understudy.jobs.shot import OpenedShot, config_of, open_shot
+from understudy.jobs.tracks import shot_tracks
 from understudy.plates import find_sequence, format_frames, parse_frames, read_header
 from understudy.provenance import ConsentRecord, read_consent
 from understudy.settings.project import Project, ProjectFolder, create_project
@@ -31,6 +32,7 @@ class AddedShot:
         display_window: Of the first frame: the agreed picture area.
         data_window: Of the first frame: where pixels are.
         missing: What frames that are not on disk do.
+        tracks: The file with an artist's tracks, absolute; None without one.
     """
 
     shot: OpenedShot
@@ -38,6 +40,7 @@ class AddedShot:
     display_window: Box
     data_window: Box
     missing: Missing
+    tracks: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; windows are left, top, right, bottom in pixels, y down, right and bottom excluded."""
@@ -51,6 +54,7 @@ class AddedShot:
             "last": shot.frames[-1],
             "layer": shot.selected or "",
             "missing": self.missing,
+            "tracks": str(self.tracks) if self.tracks else "",
             "left_out": format_frames(tuple(sorted(shot.left_out))) if shot.left_out else "",
             "ocio": shot.color.name,
             "working": shot.color.working,
@@ -118,6 +122,7 @@ def add_shot(
     colorspace: str | None = None,
     layer: str | None = None,
     missing: Missing = "error",
+    tracks: Path | None = None,
     dry_run: bool = False,
 ) -> AddedShot:
     """Adds a shot to a project, or changes one; what was set by hand in `understudy.yaml` stays.
@@ -131,6 +136,7 @@ def add_shot(
         layer: Layer, part or view to take RGB from; the root when None.
         missing: What frames that are not on disk do: "error" stops, "hold" shows the nearest earlier one, "skip" leaves
             them out.
+        tracks: A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when None.
         dry_run: Check everything and write nothing.
 
     Raises:
@@ -147,16 +153,25 @@ def add_shot(
         "colorspace": colorspace,
         "layer": layer,
         "missing": missing,
+        "tracks": folder.kept_path(tracks.expanduser().absolute()) if tracks else None,
     }
     with_it = ProjectFolder(folder.path, _with_shot(folder, name, values))
     shot = open_shot(with_it, name)
+    shot_tracks(with_it, shot)
     header = read_header(shot.plate.path(shot.frames[0]), shot.selected, shot.plate.source(shot.frames[0]))
     if not dry_run:
         if not ProjectFolder.is_at(folder.path):
             with contextlib.suppress(ProjectError):  # somebody else was quicker
                 create_project(folder.path, folder.project.ocio)
         folder.changed(lambda now: _with_shot(now, name, values))
-    return AddedShot(shot, with_it.plate_pattern(name), header.display_window, header.data_window, missing)
+    return AddedShot(
+        shot=shot,
+        pattern=with_it.plate_pattern(name),
+        display_window=header.display_window,
+        data_window=header.data_window,
+        missing=missing,
+        tracks=with_it.tracks_file(name),
+    )
 
 
 def add_identity(

@@ -21,6 +21,7 @@ from understudy.faces.track import aligned_track, largest_track
 from understudy.geometry import Box
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.jobs.tracks import guided_by_artist, shot_tracks
 from understudy.plates import Pixels, format_frames, repaired
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import json_hash
@@ -82,6 +83,7 @@ def run_extract(
     folder.identity(identity)
     shot = open_shot(folder, shot_name)
     chosen = shot.choose(frames)
+    shot_tracks(folder, shot)  # what is wrong with the artist's file is said before the long search
     faceset = _faceset_for(folder, identity, preset)
     check_free_space(folder.path)
     sweep(faceset.folder, faceset.crop_path(shot_name, 0).parent)
@@ -153,13 +155,17 @@ def search_stamp(shot: OpenedShot, number: int) -> str:
 
 
 def shot_alignments(folder: ProjectFolder, shot: OpenedShot) -> dict[int, Alignment]:
-    """The steady alignment of the shot's main face, by frame, from all frames that were searched so far."""
+    """The steady alignment of the shot's main face, by frame, from all frames that were searched so far.
+
+    It moves as the artist's tracks do where the shot names some.
+    """
     known = read_found_frames(folder.faces_file(shot.name))
     own = {number: found for number, found in known.items() if number in set(shot.frames)}
     track = largest_track(own)
     if track is None:
         return {}
-    return {alignment.frame: alignment for alignment in aligned_track(track, shot.pixel_aspect)}
+    alignments = guided_by_artist(shot, aligned_track(track, shot.pixel_aspect), shot_tracks(folder, shot))
+    return {alignment.frame: alignment for alignment in alignments}
 
 
 def _by_size(

@@ -51,6 +51,7 @@ def _describe_shot(folder: ProjectFolder, name: str) -> dict[str, Any]:
         "frames": entry.frames or "",
         "colorspace": entry.colorspace or "",
         "layer": entry.layer or "",
+        "tracks": str(folder.tracks_file(name) or ""),
         "is_searched": folder.faces_file(name).is_file(),
         "results": str(results) if (results / "manifest.jsonl").is_file() else "",
     }

@@ -43,6 +43,7 @@ class OpenedShot:
         layer: What `Frame.rgb` is asked for; None for the root.
         color: The project's OCIO config.
         pixel_aspect: Of the plate.
+        display_window: Of the plate's first frame: hosts count from its bottom left.
         selected: The layer, part or view that the shot names; None when it names none.
         left_out: Frames of the shot that are not on disk and are skipped.
     """
@@ -54,6 +55,7 @@ class OpenedShot:
     layer: str | None
     color: ColorConfig
     pixel_aspect: float
+    display_window: Box
     selected: str | None = None
     left_out: frozenset[int] = field(default_factory=frozenset)
 
@@ -154,7 +156,8 @@ def open_shot(folder: ProjectFolder, name: str) -> OpenedShot:
         color.working,
         color.name,
     )
-    return OpenedShot(name, plate, frames, space, layer, color, header.pixel_aspect, entry.layer, left_out)
+    aspect, window = header.pixel_aspect, header.display_window
+    return OpenedShot(name, plate, frames, space, layer, color, aspect, window, entry.layer, left_out)
 
 
 def config_of(folder: ProjectFolder) -> ColorConfig:

@@ -221,6 +221,9 @@ class ShotRequest(Settings):
     missing: Literal["error", "hold", "skip"] = "error"
     """Frames that are not on disk: stop, show the nearest earlier one instead, or leave them out."""
 
+    tracks: _Path | None = None
+    """A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when left out."""
+
     make_project: bool = False
     """Make the project first when there is none in its folder."""
 

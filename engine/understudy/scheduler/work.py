@@ -183,6 +183,7 @@ class Work:
             colorspace=asked.colorspace,
             layer=asked.layer,
             missing=asked.missing,
+            tracks=Path(asked.tracks) if asked.tracks else None,
         )
         return Made(added.to_json(), completed=True)
 

@@ -96,6 +96,9 @@ class ShotEntry(Settings):
     exposure: Annotated[float, Field(ge=-24.0, le=24.0)] | None = None
     """Stops by which the shot's faces are raised before the model sees them; measured when left out."""
 
+    tracks: str | None = None
+    """Path of a .csv, .nk or .setting with an artist's tracks, which the face then moves with; none when left out."""
+
     white_balance: tuple[Gain, Gain, Gain] | None = None
     """Gains of R, G and B, ACEScg light, before the exposure; as the project's white_balance says when left out."""
 
@@ -225,6 +228,11 @@ class ProjectFolder:
     def plate_pattern(self, shot: str) -> Path:
         """The shot's plate pattern as an absolute path."""
         return (self.path / Path(self.shot(shot).plate).expanduser()).absolute()
+
+    def tracks_file(self, shot: str) -> Path | None:
+        """The file with an artist's tracks of a shot as an absolute path; None when it names none."""
+        tracks = self.shot(shot).tracks
+        return (self.path / Path(tracks).expanduser()).absolute() if tracks else None
 
     def kept_path(self, path: Path) -> str:
         """An absolute path as the project file keeps it: relative when it lies inside the project."""
