@@ -16,6 +16,7 @@ from tests.nuke_plugin.stand_in import Group, Host, Node
 from tests.nuke_plugin.test_track_table import table
 from tests.nuke_script import curve_of, read_script, words
 from understudy.geometry import Box, y_down_from_y_up
+from understudy.host_files import read_tracks
 from understudy.plates import write_frame
 
 WINDOW = Box(-16, 10, 184, 170)
@@ -161,6 +162,33 @@ def test_a_transform_is_written_with_a_key_in_each_frame(host: Host, shot: Group
         "name": "Transform1",
     }
     assert "Tracks: the motion of Transform1 in frames 1001-1003" in shot["log"].value()
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("Tracker4", {"tracks": TRACKS}),
+        ("CornerPin2D", {f"to{pin}": f"{{curve x1001 {pin} x1003 {pin + 4}}} {pin * 10}" for pin in (1, 2, 3, 4)}),
+        (
+            "Transform",
+            {"translate": "{curve x1001 1 x1003 8} -4", "rotate": "{curve x1001 5 x1003 9}", "center": "60 50"},
+        ),
+    ],
+)
+def test_the_engine_reads_the_same_out_of_the_script(
+    host: Host, shot: Group, tmp_path: Path, kind: str, texts: Mapping[str, str]
+) -> None:
+    """An artist who saves the node as .nk and one who connects it get the same."""
+    node = connect(host, shot, kind, **texts)
+    host.press(shot, "read_plate")
+    (ours,) = (tmp_path / "film" / "shots" / "sh010").iterdir()
+    saved = tmp_path / "saved.nk"
+    saved.write_text(f"{kind} {{\n{node._script()}\n}}\n".replace("{curve x", "{curve L x"))
+    one, other = (read_tracks(path, (1001, 1002, 1003), WINDOW, ASPECT) for path in (ours, saved))
+    assert one.are_on_head == other.are_on_head
+    assert list(one.points_plate) == list(other.points_plate) == [1001, 1002, 1003]
+    for frame, points in one.points_plate.items():
+        np.testing.assert_allclose(list(points.values()), list(other.points_plate[frame].values()), atol=1e-6)
 
 
 def test_dots_groups_and_what_is_switched_off_are_looked_through(host: Host, shot: Group) -> None:
