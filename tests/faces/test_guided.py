@@ -154,13 +154,30 @@ def test_points_on_another_head_change_nothing(jittery: list[Alignment]) -> None
     beside = artists({name: (x + 2, y) for name, (x, y) in POINTS.items()})
     made = guided_track(jittery, ArtistTracks("", beside))
     assert made.are_beside and made.alignments == tuple(jittery)
-    motion = guided_track(jittery, ArtistTracks("", beside, are_on_head=False))
-    assert not motion.are_beside and jitter(in_head(motion.alignments)) < 1e-9
+
+
+def test_points_all_around_may_be_far_away(jittery: list[Alignment]) -> None:
+    """As the corners of a picture are that a Transform carries along."""
+    corners = artists({"a": (-9, -3), "b": (3, -3), "c": (3, 4), "d": (-9, 4)})
+    made = guided_track(jittery, ArtistTracks("", corners))
+    assert not made.are_beside and jitter(in_head(made.alignments)) < 1e-9
 
 
 def test_points_of_other_frames_change_nothing(jittery: list[Alignment]) -> None:
     made = guided_track(jittery[:5], ArtistTracks("", {1020: artists(POINTS)[1020]}))
     assert made.alignments == tuple(jittery[:5]) and made.unguided == (1001, 1002, 1003, 1004, 1005)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_points_that_make_the_face_impossibly_large_or_small_are_left_out(
+    jittery: list[Alignment], factor: float
+) -> None:
+    points = artists(POINTS)
+    middle = np.mean(list(points[1007].values()), axis=0)
+    points[1007] = {name: tuple(middle + factor * (place - middle)) for name, place in points[1007].items()}
+    made = guided_track(jittery, ArtistTracks("", points))
+    assert made.unguided == (1007,) and made.alignments[6] is jittery[6]
+    np.testing.assert_allclose(in_head(made.alignments), np.tile(CORNERS, (40, 1, 1)), atol=0.02)
 
 
 def test_an_anamorphic_face_is_guided_in_square_pixels(face_at: Callable[..., Face]) -> None:

@@ -108,24 +108,27 @@ def test_a_corner_pin_gives_the_pins_of_the_end_that_moves(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("aspect", [1.0, 2.0])
-def test_a_transform_carries_points_as_it_carries_a_picture(tmp_path: Path, aspect: float) -> None:
+def test_a_transform_carries_the_corners_as_it_carries_a_picture(tmp_path: Path, aspect: float) -> None:
+    """Twice as large about (500, 300); at 1002 shifted by (10, -4) and a quarter turn against the clock too."""
     points = read(tmp_path, "a.nk", TRANSFORM, aspect)
     assert set(points) == {1001, 1002}
-    arm = 200 / aspect
-    assert points[1001]["right"] == up(500 + arm, 300) and points[1001]["up"] == up(500, 500)
-    np.testing.assert_allclose(points[1002]["right"], up(510, 296 + 200), atol=1e-9)
-    np.testing.assert_allclose(points[1002]["up"], up(510 - arm, 296), atol=1e-9)
+    assert points[1001]["bottom left"] == up(-500, -300) and points[1001]["top right"] == up(3340, 1860)
+    wanted = {
+        "bottom left": (510 + 600 / aspect, 296 - 1000 * aspect),
+        "bottom right": (510 + 600 / aspect, 296 + 2840 * aspect),
+    }
+    for name, place in wanted.items():
+        np.testing.assert_allclose(points[1002][name], up(*place), atol=1e-9)
 
 
 def test_an_inverted_transform_undoes_the_motion(tmp_path: Path) -> None:
     forward = TRANSFORM.replace("scale 2", "scale {1.5 2}")
     there = read(tmp_path, "a.nk", forward)
     back = read(tmp_path, "b.nk", forward.replace("scale", "invert_matrix true\n scale"))
-    offset = {name: np.subtract(there[1001][name], up(500, 300)) for name in ("right", "up")}
-    np.testing.assert_allclose([offset["right"], offset["up"]], [[150, 0], [0, -200]])
-    np.testing.assert_allclose(np.subtract(back[1001]["right"], up(500, 300)), [100 / 1.5, 0])
-    # at 1002 a shift by (10, -4), then a quarter turn back: what lies to the right of the centre goes down
-    np.testing.assert_allclose(back[1002]["right"], up(500 + 4 / 1.5, 300 - 90 / 2), atol=1e-9)
+    np.testing.assert_allclose(there[1001]["bottom left"], up(500 - 750, 300 - 600))
+    np.testing.assert_allclose(back[1001]["bottom left"], up(500 - 500 / 1.5, 300 - 300 / 2))
+    # at 1002 back by (10, -4), then a quarter turn with the clock: from (-510, -296) to (-296, 510)
+    np.testing.assert_allclose(back[1002]["bottom left"], up(500 - 296 / 1.5, 300 + 510 / 2), atol=1e-9)
 
 
 def test_fusion_paths_of_both_kinds_are_read(tmp_path: Path) -> None:

@@ -98,7 +98,10 @@ def test_what_the_tracks_lack_or_contradict_is_a_warning(
         aligned(with_tracks)
     text = caplog.text
     assert "the face moves with" in text and "artist.csv: 3 points (a, b, c)" in text
-    assert "has, in frame 1004, no point, so that the landmarks alone align it" in text
+    assert (
+        "has, in frame 1004, no point, or points that make the face four times too large or small: the landmarks alone"
+        in text
+    )
     assert "in frame 1002-1003, points that do not move with the face" in text
     assert "in frame 1003, points that move against each other" in text
 

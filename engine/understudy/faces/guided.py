@@ -25,6 +25,7 @@ _LEAST_SPREAD = 0.02
 _LOOSE = 0.03
 _ASTRAY = 0.1
 _BESIDE = 1.0
+_RESIZED = 4.0
 _ROUNDS = 20
 _MIDDLE = 0.5 + 0.5j
 _CORNERS: Complex = _MIDDLE + 0.3 * np.array([-1 - 1j, 1 - 1j, -1 + 1j, 1 + 1j])
@@ -37,12 +38,10 @@ class ArtistTracks:
     Attributes:
         origin: What they come from, for messages, such as "Tracker4 'Tracker1' of /shows/a.nk".
         points_plate: x and y in plate pixels, by frame and by the point's name. A frame may lack some or all points.
-        are_on_head: False when the points only stand for a motion, as a Transform's do, and may lie anywhere.
     """
 
     origin: str
     points_plate: Mapping[int, Mapping[str, tuple[float, float]]]
-    are_on_head: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,12 +55,13 @@ class GuidedTrack:
 
     Attributes:
         alignments: One for each that was given, in the same order; landmarks, confidence and pose are as they were.
-        unguided: Frames without a point: their alignment is still that of the landmarks.
+        unguided: Frames without a point, or whose points would make the face four times larger than the landmarks do in
+            any frame, or smaller: their alignment is still that of the landmarks.
         placed_only: Frames with one point, or with points that nearly coincide: place from the points, size and roll
             from the landmarks.
         loose: Frames in which the points moved against each other by more than 3 % of the model's square.
         astray: Frames in which the landmarks put the face elsewhere, by more than 10 % of the model's square.
-        are_beside: True when the points lie a whole square or more beside the face, so that they are another's: then
+        are_beside: True when the face lies a whole square or more beside the points, so that they are another's: then
             nothing was changed.
     """
 
@@ -96,10 +96,12 @@ def guided_track(alignments: Sequence[Alignment], tracks: ArtistTracks, pixel_as
         correction = _mean_correction(own[is_fitted], guided[is_fitted])
         places = correction[0] * places + correction[1]
         guided = np.column_stack([correction[0] * guided[:, 0], correction[0] * guided[:, 1] + correction[1]])
-    known = places[np.isfinite(places)]
-    if tracks.are_on_head and len(known) and abs(known.mean() - _MIDDLE) > _BESIDE:
+    is_likely = _likely(own, guided)
+    guided[is_fitted & ~is_likely] = np.nan
+    if _are_beside(places[np.isfinite(places)]):
         return GuidedTrack(tuple(alignments), (), (), (), (), are_beside=True)
     is_placed = np.isfinite(seen).any(axis=1) & ~is_fitted
+    is_fitted &= is_likely
     guided[is_placed] = _moved(own[is_placed], seen[is_placed], places)
     is_guided = is_fitted | is_placed
     made = tuple(
@@ -118,11 +120,11 @@ def guided_track(alignments: Sequence[Alignment], tracks: ArtistTracks, pixel_as
 
 def _points_square(alignments: Sequence[Alignment], tracks: ArtistTracks, pixel_aspect: float) -> Complex:
     """(frames, points) in square pixels; NaN where a frame lacks a point."""
-    names = tracks.names
-    seen = np.full((len(alignments), len(names)), complex(np.nan, np.nan))
+    columns = {name: column for column, name in enumerate(tracks.names)}
+    seen = np.full((len(alignments), len(columns)), complex(np.nan, np.nan))
     for row, alignment in enumerate(alignments):
         for name, (x, y) in tracks.points_plate.get(alignment.frame, {}).items():
-            seen[row, names.index(name)] = complex(x * pixel_aspect, y)
+            seen[row, columns[name]] = complex(x * pixel_aspect, y)
     return seen
 
 
@@ -168,6 +170,21 @@ def _mean_correction(own: Complex, guided: Complex) -> Complex:
     mean = _robust_mean(np.column_stack([shift, np.log(scale_and_roll)]))
     correction = np.exp(mean[1])
     return np.array([correction, _MIDDLE + mean[0] - correction * _MIDDLE])
+
+
+def _are_beside(places: Complex) -> bool:
+    """True when the middle of the face lies outside the points, by more than a square."""
+    if not len(places):
+        return False
+    middle = places.mean()
+    radius = np.sqrt((np.abs(places - middle) ** 2).mean())
+    return bool(abs(middle - _MIDDLE) > radius + _BESIDE)
+
+
+def _likely(own: Complex, guided: Complex) -> npt.NDArray[np.bool_]:
+    """(frames,): True where the face is not impossibly large or small; False unguided."""
+    sizes, landmarks = 1 / np.abs(guided[:, 0]), 1 / np.abs(own[:, 0])
+    return np.asarray((sizes > landmarks.min() / _RESIZED) & (sizes < landmarks.max() * _RESIZED))
 
 
 def _moved(own: Complex, seen: Complex, places: Complex) -> Complex:

@@ -63,13 +63,11 @@ class MovingPoints:
         node: Its kind and name, such as "Tracker4 'Tracker1'".
         span: Frames of the first and the last key.
         points: x and y as the host counts them, by frame and by the point's name.
-        are_on_head: False when they only stand for the motion of the whole picture.
     """
 
     node: str
     span: tuple[float, float]
     points: Mapping[int, Mapping[str, tuple[float, float]]]
-    are_on_head: bool = True
 
 
 def the_only_one(found: Iterable[MovingPoints], path: Path) -> MovingPoints | None:

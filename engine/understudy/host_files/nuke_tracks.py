@@ -12,23 +12,23 @@ from understudy.host_files.tcl_text import NukeNode, TclError, curve_of, nuke_no
 
 __all__ = ["nuke_points"]
 
-_ARM = 100.0
-"""Pixels from a Transform's centre to the points that stand for its motion."""
-
 _CURE = "bake its keys (Curve Editor: Edit, Generate), or name a file with the node that follows the face"
 
 
-def nuke_points(text: str, path: Path, frames: Sequence[int], pixel_aspect: float) -> MovingPoints:
+def nuke_points(
+    text: str, path: Path, frames: Sequence[int], size: tuple[int, int], pixel_aspect: float
+) -> MovingPoints:
     """The points that the one moving node of a script moves.
 
     - Tracker4: each track that is enabled, by its name. A track with one key was never tracked and does not count.
     - CornerPin2D: the pins of the end that moves, `to` before `from`; `invert` makes no difference to where they lie.
-    - Transform: four points around its centre, moved as the node moves a picture; a size that it keeps is its word too.
+    - Transform: the corners of the plate's format, moved as the node moves a picture; a size that it keeps is its word.
 
     Args:
         text: Of the script.
         path: Where it comes from, for messages.
         frames: That are asked for; others are left out.
+        size: Width and height of the plate's format.
         pixel_aspect: Of the plate: a Transform turns in square pixels.
 
     Raises:
@@ -37,7 +37,7 @@ def nuke_points(text: str, path: Path, frames: Sequence[int], pixel_aspect: floa
     readers: Mapping[str, Callable[[NukeNode], MovingPoints | None]] = {
         "Tracker4": lambda node: _tracker(node, frames),
         "CornerPin2D": lambda node: _corner_pin(node, frames),
-        "Transform": lambda node: _transform(node, frames, pixel_aspect),
+        "Transform": lambda node: _transform(node, frames, size, pixel_aspect),
     }
     found, useless = [], []
     try:
@@ -100,30 +100,38 @@ def _corner_pin(node: NukeNode, frames: Sequence[int]) -> MovingPoints | None:
     return None
 
 
-def _transform(node: NukeNode, frames: Sequence[int], pixel_aspect: float) -> MovingPoints | None:
+def _transform(
+    node: NukeNode, frames: Sequence[int], size: tuple[int, int], pixel_aspect: float
+) -> MovingPoints | None:
     shift, centre = _pair(node.knobs.get("translate", "0")), _pair(node.knobs.get("center", "0"))
     scale, (roll, *_) = _pair(node.knobs.get("scale", "1")), _pair(node.knobs.get("rotate", "0"))
     curves = [*shift, *centre, *scale, roll]
     if not any(curve.moves for curve in curves):
         return None
     is_inverted = node.knobs.get("invert_matrix", "false") in ("true", "1")
-    around = complex(*(curve.keys[curve.times[0]] for curve in centre))
+    width, height = size
+    corners = {
+        "bottom left": 0j,
+        "bottom right": width + 0j,
+        "top right": complex(width, height),
+        "top left": height * 1j,
+    }
     points = {}
     for frame in frames:
         values = [curve.at(frame) for curve in curves]
         known = [value for value in values if value is not None]
         if len(known) == len(values):
-            points[frame] = _carried(around, known, pixel_aspect, is_inverted)
-    return MovingPoints(node.title, _span(curves), points, are_on_head=False)
+            points[frame] = {
+                name: _carried(corner, known, pixel_aspect, is_inverted) for name, corner in corners.items()
+            }
+    return MovingPoints(node.title, _span(curves), points)
 
 
-def _carried(
-    around: complex, values: Sequence[float], pixel_aspect: float, is_inverted: bool
-) -> dict[str, tuple[float, float]]:
-    """Where a Transform carries four points of the picture.
+def _carried(point: complex, values: Sequence[float], pixel_aspect: float, is_inverted: bool) -> tuple[float, float]:
+    """Where a Transform carries a point of the picture.
 
     Args:
-        around: What they lie around.
+        point: x and y in pixels of the format.
         values: Shift x and y, centre x and y, scale x and y, roll in degrees against the clock.
         pixel_aspect: Of the plate.
         is_inverted: The node undoes the motion.
@@ -131,17 +139,14 @@ def _carried(
     shift_x, shift_y, centre_x, centre_y, scale_x, scale_y, roll = values
     turn = cmath.exp(1j * math.radians(roll))
     shift, centre = complex(shift_x * pixel_aspect, shift_y), complex(centre_x * pixel_aspect, centre_y)
-    places = {}
-    for name, arm in (("right", 1), ("up", 1j), ("left", -1), ("down", -1j)):
-        point = complex(around.real * pixel_aspect, around.imag) + _ARM * arm - centre
-        if is_inverted:
-            turned = (point - shift) / turn
-            moved = complex(turned.real / (scale_x or math.inf), turned.imag / (scale_y or math.inf))
-        else:
-            moved = turn * complex(point.real * scale_x, point.imag * scale_y) + shift
-        moved += centre
-        places[name] = (moved.real / pixel_aspect, moved.imag)
-    return places
+    arm = complex(point.real * pixel_aspect, point.imag) - centre
+    if is_inverted:
+        turned = (arm - shift) / turn
+        moved = complex(turned.real / (scale_x or math.inf), turned.imag / (scale_y or math.inf))
+    else:
+        moved = turn * complex(arm.real * scale_x, arm.imag * scale_y) + shift
+    moved += centre
+    return moved.real / pixel_aspect, moved.imag
 
 
 def _pair(text: str) -> tuple[Curve, Curve]:

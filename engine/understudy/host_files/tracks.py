@@ -46,8 +46,7 @@ def read_tracks(path: Path, frames: Sequence[int], display_window: Box, pixel_as
             f"{format_frames(tuple(frames))}; move the keys to the plate's frame numbers",
         )
     origin = f"{found.node} of {path}" if found.node else str(path)
-    points_plate = {frame: _in_plate(points, to_plate) for frame, points in found.points.items()}
-    return ArtistTracks(origin, points_plate, found.are_on_head)
+    return ArtistTracks(origin, {frame: _in_plate(points, to_plate) for frame, points in found.points.items()})
 
 
 def _reader(
@@ -58,7 +57,8 @@ def _reader(
     if kind == ".csv":
         return partial(_csv_points, path=path, frames=frames), np.asarray
     if kind == ".nk":
-        read = partial(nuke_points, path=path, frames=frames, pixel_aspect=pixel_aspect)
+        size = (display_window.width, display_window.height)
+        read = partial(nuke_points, path=path, frames=frames, size=size, pixel_aspect=pixel_aspect)
         return read, partial(y_down_from_y_up, display_window=display_window)
     if kind == ".setting":
         return partial(fusion_points, path=path, frames=frames), partial(points_from_st, display_window=display_window)

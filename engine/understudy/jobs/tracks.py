@@ -48,7 +48,10 @@ def guided_by_artist(
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     _LOGGER.info("Shot %s: the face moves with %s: %d points (%s).", shot.name, tracks.origin, len(names), shown)
     for frames, what in (
-        (made.unguided, "no point, so that the landmarks alone align it"),
+        (
+            made.unguided,
+            "no point, or points that make the face four times too large or small: the landmarks alone align it",
+        ),
         (made.placed_only if len(names) > 1 else (), "one place only, so that size and roll are the landmarks'"),
         (made.loose, "points that move against each other by more than 3 % of the model's square"),
         (
