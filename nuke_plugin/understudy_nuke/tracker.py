@@ -77,7 +77,7 @@ def tracker_node(node: nuke.Node) -> nuke.Node | None:
 
 
 def suffix_of(found: nuke.Node) -> str:
-    """What a file of this node's tracks ends with: points are a table, a motion without a place is a node of Nuke."""
+    """What a file of the node's tracks ends with: points are a table, and a Transform is written as the node it is."""
     return ".nk" if found.Class() == "Transform" else ".csv"
 
 
@@ -147,7 +147,7 @@ def _pin_points(found: nuke.Node, window: PlateWindow, frames: Sequence[int]) ->
 
 
 def _transform_keys(found: nuke.Node, _window: PlateWindow, frames: Sequence[int]) -> Tracked:
-    """The node with a key in each frame. It has a motion and no place, which points could not say."""
+    """The node with a key in each frame: where it takes a picture is for the engine to know."""
     if any(found[skew].isAnimated() or found[skew].value() for skew in ("skewX", "skewY")):
         raise SettingsError(
             f"{found.fullName()} skews, which no head does. Set 'skew X' and 'skew Y' to 0, or connect a CornerPin2D."
