@@ -12,7 +12,7 @@ import pytest
 
 from tests.faces.conftest import made_up_landmarks
 from understudy.color import DEFAULT_CONFIG
-from understudy.faces.face import Face, FoundFrame, append_found_frame
+from understudy.faces.face import Face, FoundFrame, append_found_frame, read_found_frames
 from understudy.geometry import Box
 from understudy.jobs import extract
 from understudy.jobs.extract import run_extract
@@ -69,3 +69,11 @@ def made_up_shot(
         run_extract(made, "s", name, preset)
     run_train(made, "m", preset)
     return made
+
+
+def second_person(folder: ProjectFolder) -> None:
+    """A smaller face at the top right in each frame of the shot that was searched: its square spans about 60 pixels."""
+    for number, found in read_found_frames(folder.faces_file("s")).items():
+        square = (made_up_landmarks() - 0.5) * 60.0 + (160.0 + 0.7 * (number - 1001), 44.0)
+        other = Face(number, square, np.zeros(478, np.float32), 0.8)
+        append_found_frame(folder.faces_file("s"), replace(found, faces=(*found.faces, other)))

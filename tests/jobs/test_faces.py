@@ -8,8 +8,8 @@ import pytest
 from tests.jobs.made_up_shot import SIZE, made_up_shot, textured_plate
 from understudy.cli.app import main
 from understudy.faces.face import FoundFrame, append_found_frame
-from understudy.jobs.extract import shot_alignments
 from understudy.jobs.faces import describe_faces
+from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
 from understudy.plates import read_frame, write_frame
 from understudy.settings.project import ProjectFolder
@@ -31,7 +31,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
 def test_faces_say_tracks_sizes_and_what_lacks_a_crop(folder: ProjectFolder) -> None:
     facts = describe_faces(folder, "s").to_json()
     assert (facts["searched"], facts["without_face"]) == ("1001-1004", "1004")
-    assert [(track["frames"], track["count"]) for track in facts["tracks"]] == [("1001-1003", 3)]
+    (track,) = facts["tracks"]
+    assert (track["track"], track["identity"], track["frames"], track["count"]) == (1, "", "1001-1003", 3)
     sizes = facts["native_px"]
     assert sizes["smallest"] == pytest.approx(96, abs=4) and sizes["smallest"] < sizes["largest"]
     assert [faceset["identity"] for faceset in facts["facesets"]] == ["ben", "anna"]
@@ -44,7 +45,7 @@ def test_a_face_smaller_than_its_crop_is_counted_as_enlarged(folder: ProjectFold
     def enlarged() -> int:
         return describe_faces(folder, "s").facesets[0].enlarged
 
-    assert len(shot_alignments(folder, open_shot(folder, "s"))) == 3
+    assert len(read_found_tracks(folder, open_shot(folder, "s")).alignments("ben")) == 3
     record = folder.faceset("ben") / "crops.jsonl"
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     for native_px, count in ((SIZE + 1, 0), (SIZE - 1, 2)):
@@ -58,8 +59,8 @@ def test_the_command_prints_what_the_job_says_and_writes_a_sheet(
     assert main(["-C", str(folder.path), "faces", "s", "--sheet", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts == describe_faces(folder, "s", with_sheet=True).to_json()
-    assert Path(facts["sheet"]) == folder.faceset("ben") / "sheet_s.png"
-    assert read_frame(Path(facts["sheet"])).data_window.width > 2 * SIZE
+    assert Path(facts["sheet"]) == folder.path / "shots" / "s" / "tracks.png"
+    assert read_frame(Path(facts["sheet"])).data_window.width > 8 * SIZE
     assert main(["-C", str(folder.path), "faces", "s"]) == 0
     out = capsys.readouterr().out
     assert "no face in 1004" in out and "2 crops of 96 px" in out and "none of 1003" in out

@@ -21,6 +21,8 @@ from understudy.errors import (
     SettingsError,
     UnknownNameError,
 )
+from understudy.faces.cuts import look_change
+from understudy.faces.face import read_found_frames
 from understudy.faces.faceset import Faceset
 from understudy.jobs.extract import run_extract
 from understudy.jobs.inspect import describe, write_faceset_sheet
@@ -68,6 +70,8 @@ def test_extract_makes_a_faceset(portrait_project: ProjectFolder) -> None:
     gains = np.array(faceset.shots["sh010"].training.gains)
     median = np.median([record.face_rgb for record in faceset.records.values()], axis=0)
     np.testing.assert_allclose(gains * median, 0.18, rtol=1e-5)
+    looks = [found.look for found in read_found_frames(portrait_project.faces_file("sh010")).values()]
+    assert {len(look) for look in looks} == {48} and look_change(looks[0], looks[1]) < 0.1
 
 
 def test_extract_again_makes_nothing_new(portrait_project: ProjectFolder) -> None:

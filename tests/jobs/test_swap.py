@@ -16,7 +16,7 @@ from understudy.errors import BrokenFrameError, SettingsError
 from understudy.faces.crop import crop_face
 from understudy.geometry import Box, apply_transform, inverse
 from understudy.jobs import pipeline
-from understudy.jobs.extract import shot_alignments
+from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
 from understudy.jobs.swap import read_manifest, run_swap
 from understudy.plates import COMPRESSIONS, Frame, read_frame, write_frame
@@ -53,7 +53,7 @@ def test_an_identity_swap_of_half_to_half_keeps_every_bit_outside_and_two_ulp_in
     np.testing.assert_array_equal(bits(comp.pixels)[matte == 0], bits(plate.pixels)[matte == 0])
 
     shot = open_shot(folder, "s")
-    crop = crop_face(plate, shot.space.name, shot.color, shot_alignments(folder, shot)[1001], SIZE)
+    crop = crop_face(plate, shot.space.name, shot.color, read_found_tracks(folder, shot).alignments("ben")[1001], SIZE)
     back = resample(crop.pixels, Box(0, 0, SIZE, SIZE), crop.crop_from_plate, layers.data_window)
     seen, result = (picture.rgb()[layers.data_window.slices(plate.data_window)] for picture in (plate, comp))
     resampling_error = np.abs(back - seen)

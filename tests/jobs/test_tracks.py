@@ -16,7 +16,8 @@ from understudy.faces.face import Alignment
 from understudy.geometry import apply_transform, inverse
 from understudy.jobs.adding import add_shot
 from understudy.jobs.deliver import run_deliver
-from understudy.jobs.extract import run_extract, shot_alignments
+from understudy.jobs.extract import run_extract
+from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
 from understudy.jobs.swap import run_swap
 from understudy.settings.preset import load_preset
@@ -32,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectFolder:
 
 
 def aligned(folder: ProjectFolder) -> dict[int, Alignment]:
-    return shot_alignments(folder, open_shot(folder, "s"))
+    return read_found_tracks(folder, open_shot(folder, "s")).alignments(None)
 
 
 def tracked(folder: ProjectFolder, path: Path) -> ProjectFolder:

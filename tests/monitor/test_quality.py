@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from understudy.faces.alignment import STABLE_LANDMARKS, align_face, template
+from understudy.faces.assignment import NOTHING_SAID
 from understudy.faces.face import Alignment, Face, FoundFrame, append_found_frame
 from understudy.faces.faceset import CropRecord
+from understudy.faces.track import link_tracks
 from understudy.geometry import Transform
 from understudy.monitor import quality
 from understudy.monitor.gpu import parse_gpus
@@ -72,6 +74,15 @@ def test_a_shot_is_told_frame_by_frame() -> None:
     assert columns["score"] == [0.8, 0.9, 0.8, None, 0.8]
     assert columns["native"] == [256.0, 256.0, 256.0, None, 256.0]
     assert columns["jitter_found"][1] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_shot_is_told_of_the_identity_that_is_looked_at() -> None:
+    found = {frame: FoundFrame(frame, (face(frame, 0.0), face(frame, 900.0, 0.3)), "s") for frame in range(1, 4)}
+    tracks = link_tracks(found)
+    (right,) = (track.number for track in tracks if track.faces[0].box[0] == 900)
+    said = NOTHING_SAID.with_assigned(tracks, {right: "ben"})
+    for identity, score in (("ben", 0.3), ("anna", 0.8), ("", 0.8)):
+        assert describe_shot(found, {}, identity=identity, assignments=said)["score"] == [score] * 3
 
 
 def test_found_faces_are_read_as_they_come(tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ def test_a_session_from_plate_to_delivery_with_the_engine_killed(
     assert node["train_line"].value().endswith("reached iteration 50"), node["log"].value()
     assert (project / "models" / "hero" / "preview.png").is_file()
 
-    # The swap: the face over the plate, and nothing else
+    # The face is said to be the target's; and the swap: the face over the plate, and nothing else
+    press(host, node, "assign")
+    assert "face 1 (eileen): frames 1001-1002" in node["faces_report"].value()
     press(host, node, "swap_range")
     assert (node["result_first"].value(), node["result_last"].value()) == (1001, 1002)
     plate = read_frame(tmp_path / "plates" / "sh010.1002.exr").rgb()

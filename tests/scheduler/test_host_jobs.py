@@ -67,6 +67,19 @@ def test_the_command_prints_what_the_job_says(
     assert files and all(Path(path).is_file() for path in files)
 
 
+def test_tracks_are_assigned_through_the_engine(scheduler: Scheduler, project: ProjectFolder) -> None:
+    def identities(**request: Any) -> list[str]:
+        results = done(scheduler, "faces", project=str(project.path), shot="sh010", **request).results
+        return [track["identity"] for track in results["tracks"]]
+
+    assert identities() == [""]
+    assert identities(assign={"1": "eileen"}) == identities() == ["eileen"]
+    assert identities(assign={"1": ""}) == identities() == [""]
+    failed = scheduler.submit("faces", {"project": str(project.path), "shot": "sh010", "assign": {"9": "eileen"}})
+    error = ended(scheduler, failed.id).error
+    assert error is not None and "No track is called '9'" in error.message
+
+
 def test_a_project_is_changed_while_a_training_runs(scheduler: Scheduler, project: ProjectFolder) -> None:
     asked = {"model": "t", "preset": "u64", "overrides": ["training.batch=1"], "iterations": 100_000}
     training = scheduler.submit("train", {"project": str(project.path), **asked})

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from understudy.errors import ConsentError
+from understudy.jobs.faces import describe_faces
 from understudy.jobs.train import run_train
 from understudy.scheduler.warm import WarmSwappers
 from understudy.settings.project import ProjectFolder
@@ -43,6 +44,13 @@ def test_faces_found_anew_are_seen(project: ProjectFolder) -> None:
     assert json.loads(lines[-1])["frame"] in before.alignments
     path.write_text("".join(lines[:-1]))
     assert json.loads(lines[-1])["frame"] not in warm.swapper(project, "sh010", "m").alignments
+
+
+def test_a_track_given_to_another_is_seen(project: ProjectFolder) -> None:
+    warm = WarmSwappers("cpu")
+    assert warm.swapper(project, "sh010", "m").alignments
+    describe_faces(project, "sh010", assign={1: "-"})
+    assert not warm.swapper(project, "sh010", "m").alignments
 
 
 def test_consent_taken_back_stops_a_loaded_shot(project: ProjectFolder) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import JSON, print_facts, print_json, print_table, say
-from understudy.errors import UnderstudyError
+from understudy.errors import SettingsError, UnderstudyError
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["looking"]
@@ -20,19 +22,29 @@ looking = typer.Typer()
 def faces(
     context: typer.Context,
     shot: Annotated[str, typer.Argument(help="The shot.")],
-    sheet: Annotated[bool, typer.Option("--sheet", help="Also write a picture of up to 96 crops, as PNG.")] = False,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Also write a picture of the tracks, as PNG.")] = False,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACK=NAME", help="Say whose a track is; 2=- for nobody, 2= to take it back. May be repeated."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """List the tracks of faces found in a shot, their sizes and the crops made of them."""
+    """List the tracks of faces found in a shot and the crops made of them; say whose tracks are."""
     from understudy.jobs.faces import describe_faces
 
-    facts = describe_faces(ProjectFolder.open(context.obj), shot, sheet).to_json()
+    folder = ProjectFolder.open(context.obj)
+    facts = describe_faces(folder, shot, sheet and not dry_run, _assigned(assign or ()), dry_run).to_json()
     if as_json:
         print_json(facts)
         return
+    if dry_run:
+        say("would say so of the tracks:")
     print_table(
         f"Faces of {shot}: searched {facts['searched'] or 'nothing yet'}",
-        ("track", "frames", "count", "height px"),
+        ("track", "identity", "frames", "count", "height px"),
         [tuple(track.values()) for track in facts["tracks"]],
     )
     if facts["more_tracks"]:
@@ -134,6 +146,17 @@ def doctor(context: typer.Context, as_json: Annotated[bool, JSON] = False) -> No
         raise UnderstudyError(
             "Something that Understudy needs is missing; the lines marked fault say what and how to add it."
         )
+
+
+def _assigned(options: Sequence[str]) -> dict[int, str]:
+    """Identity by number of the track, as `--assign` said."""
+    assigned: dict[int, str] = {}
+    for option in options:
+        number, is_said, name = option.partition("=")
+        if not is_said or not number.strip().isdecimal() or int(number) in assigned:
+            raise SettingsError(f"--assign {option}: write --assign TRACK=NAME, such as 2=ben, once for each track.")
+        assigned[int(number)] = name.strip()
+    return assigned
 
 
 def _show(title: str, facts: dict[str, Any], as_json: bool) -> None:

@@ -87,11 +87,33 @@ class FoundFrame:
         frame: The frame's number.
         faces: The faces, most certain first.
         stamp: What the frame's file and the settings were; another stamp means that it must be searched again.
+        look: How the picture looks from afar (`cuts.frame_look`), by which cuts are told; empty when it is not known.
     """
 
     frame: int
     faces: tuple[Face, ...]
     stamp: str
+    look: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "frame": self.frame,
+            "stamp": self.stamp,
+            "look": list(self.look),
+            "faces": [face.to_json() for face in self.faces],
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> FoundFrame:
+        """The frame that `to_json` wrote; early ones have no look.
+
+        Raises:
+            ValueError, KeyError, TypeError: The values are damaged.
+        """
+        frame = int(values["frame"])
+        faces = tuple(Face.from_json(frame, face) for face in values["faces"])
+        return FoundFrame(frame, faces, str(values["stamp"]), tuple(float(cell) for cell in values.get("look", ())))
 
 
 def append_found_frame(path: Path, found: FoundFrame) -> None:
@@ -100,11 +122,7 @@ def append_found_frame(path: Path, found: FoundFrame) -> None:
     Raises:
         WriteError: The file cannot be written.
     """
-    line = json.dumps(
-        {"frame": found.frame, "stamp": found.stamp, "faces": [face.to_json() for face in found.faces]},
-        separators=(",", ":"),
-    )
-    append_line(path, line)
+    append_line(path, json.dumps(found.to_json(), separators=(",", ":")))
 
 
 def read_found_frames(path: Path) -> dict[int, FoundFrame]:
@@ -119,11 +137,9 @@ def read_found_frames(path: Path) -> dict[int, FoundFrame]:
     found: dict[int, FoundFrame] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            values = json.loads(line)
-            frame = int(values["frame"])
-            faces = tuple(Face.from_json(frame, face) for face in values["faces"])
-            found[frame] = FoundFrame(frame, faces, str(values["stamp"]))
-        except (ValueError, KeyError, TypeError) as error:
+            one = FoundFrame.from_json(json.loads(line))
+            found[one.frame] = one
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             if _was_torn(lines, number):
                 continue
             raise FaceError(

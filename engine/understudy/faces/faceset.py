@@ -296,12 +296,30 @@ class Faceset:
             raise FacesetError(f"No face of shot '{shot}' is left for faceset '{self.identity}'.", shot=shot)
         red, green, blue = np.median(np.array(own), axis=0).tolist()
         entry = ShotOfFaceset(space, normalisation.space_of((red, green, blue)), normalisation.words)
-        finished = replace(self, shots={**self.shots, shot: entry}, records=records)
-        finished.save()
-        for key in unwanted:
+        return self._replaced_by(replace(self, shots={**self.shots, shot: entry}, records=records))
+
+    def without_crops(self, shot: str, frames: frozenset[int]) -> Faceset:
+        """This faceset on disk without the crops of some frames of a shot, and without a shot that has none left.
+
+        Nothing is written where there are none: another process may be adding crops of other frames.
+
+        Raises:
+            WriteError: A file cannot be written.
+        """
+        records = {key: record for key, record in self.records.items() if key[0] != shot or key[1] not in frames}
+        if len(records) == len(self.records):
+            return self
+        is_left = any(name == shot for name, _ in records)
+        shots = {name: entry for name, entry in self.shots.items() if name != shot or is_left}
+        return self._replaced_by(replace(self, shots=shots, records=records))
+
+    def _replaced_by(self, other: Faceset) -> Faceset:
+        """The other faceset, on disk; crops that it does not hold are deleted."""
+        other.save()
+        for key in set(self.records) - set(other.records):
             with contextlib.suppress(OSError):
                 self.crop_path(*key).unlink(missing_ok=True)
-        return finished
+        return other
 
     def save(self) -> None:
         """Writes `crops.jsonl` in order, and `faceset.json`.

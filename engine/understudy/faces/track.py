@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import savgol_filter
 
 from understudy.faces.alignment import align_face
+from understudy.faces.cuts import is_cut
 from understudy.faces.face import Alignment, Face, FoundFrame
 from understudy.geometry import Transform, apply_transform, inverse
 
-__all__ = ["Track", "aligned_track", "largest_track", "link_tracks", "stabilise"]
+__all__ = ["Track", "aligned_track", "cut_frames", "link_tracks", "main_track", "stabilise"]
 
 _LEAST_OVERLAP = 0.25
 _LONGEST_GAP = 12
+_REMEMBERED, _BELIEVED = 4, 6
+"""Faces from which a track's speed is told, and frames for which it is believed: heads turn back."""
+
 _WINDOW = 7
 _ORDER = 2
 _NOISE = 0.012
 """What landmarks err by, as a share of the square: larger departures from a smooth course are real movement."""
+
+_Edges = tuple[float, float, float, float]
+"""Left, top, right, bottom in plate pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,44 +59,45 @@ class Track:
 def link_tracks(found: Mapping[int, FoundFrame]) -> tuple[Track, ...]:
     """The shot's faces as tracks, the largest first.
 
-    A face joins the track whose last box, at most 12 frames ago, it overlaps most; one that overlaps none by a quarter
-    (of the union) starts a new track. Size is the sum of the boxes' heights over the frames.
+    A face joins the track that is expected where it is: one whose last box, at most 12 frames ago, moved on as it
+    moved before, overlaps it most; a track that stopped or turned is looked for where it was last. A face that
+    overlaps none by a quarter (of the union) starts a new track, and so do all faces after a cut. Size is the sum of
+    the boxes' heights over the frames.
     """
     tracks: list[list[Face]] = []
+    open_tracks: list[list[Face]] = []
+    cuts = set(cut_frames(found))
     for frame in sorted(found):
-        open_tracks = [track for track in tracks if frame - track[-1].frame <= _LONGEST_GAP]
-        pairs = sorted(
-            (
-                (_union_overlap(track[-1], face), index, track)
-                for track in open_tracks
-                for index, face in enumerate(found[frame].faces)
-            ),
-            key=lambda pair: -pair[0],
-        )
-        taken: set[int] = set()
-        for overlap, index, track in pairs:
-            if overlap >= _LEAST_OVERLAP and index not in taken and track[-1].frame != frame:
-                track.append(found[frame].faces[index])
-                taken.add(index)
-        tracks.extend([face] for index, face in enumerate(found[frame].faces) if index not in taken)
+        open_tracks = [track for track in open_tracks if frame not in cuts and frame - track[-1].frame <= _LONGEST_GAP]
+        started = [[face] for face in _joining_none(open_tracks, found[frame].faces)]
+        tracks.extend(started)
+        open_tracks.extend(started)
     ordered = sorted(tracks, key=lambda track: (-sum(face.box[3] - face.box[1] for face in track), track[0].frame))
     return tuple(Track(number, tuple(track)) for number, track in enumerate(ordered, start=1))
 
 
-def largest_track(found: Mapping[int, FoundFrame]) -> Track | None:
-    """The shot's main person as one track: the largest track, and of frames it lacks the largest face.
+def cut_frames(found: Mapping[int, FoundFrame]) -> tuple[int, ...]:
+    """The frames, ascending, whose picture does not go on from that of the frame searched before."""
+    frames = sorted(found)
+    return tuple(after for before, after in pairwise(frames) if is_cut(found[before].look, found[after].look))
 
-    None when the shot has no face. A head that leaves the frame and returns, or turns fast, breaks tracks; as long as
-    no second face is in the frame it is still the same person.
+
+def main_track(tracks: Sequence[Track]) -> Track | None:
+    """The main person among these as one track: the largest, and of frames it lacks the faces of those that follow on.
+
+    None when there is no track. A head that leaves the frame and returns, or turns fast, breaks tracks; as long as no
+    second face is in the frame it is still the same person.
+
+    Args:
+        tracks: The largest first.
     """
-    tracks = link_tracks(found)
     if not tracks:
         return None
-    together = {face.frame for track in tracks for face in track.faces if len(found[face.frame].faces) > 1}
+    counts = Counter(face.frame for track in tracks for face in track.faces)
     faces = {face.frame: face for face in tracks[0].faces}
     for track in tracks[1:]:
-        faces.update({face.frame: face for face in track.faces if face.frame not in faces | dict.fromkeys(together)})
-    return Track(1, tuple(faces[frame] for frame in sorted(faces)))
+        faces.update({face.frame: face for face in track.faces if counts[face.frame] == 1})
+    return Track(tracks[0].number, tuple(faces[frame] for frame in sorted(faces)))
 
 
 def aligned_track(track: Track, pixel_aspect: float = 1.0) -> tuple[Alignment, ...]:
@@ -180,9 +190,36 @@ def _runs(alignments: Sequence[Alignment]) -> list[list[Alignment]]:
     return runs
 
 
-def _union_overlap(one: Face, other: Face) -> float:
-    left, top = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
-    right, bottom = min(one.box[2], other.box[2]), min(one.box[3], other.box[3])
+def _joining_none(tracks: Sequence[list[Face]], faces: Sequence[Face]) -> list[Face]:
+    """Adds the faces of one frame to the tracks that they belong to; returns those that belong to none."""
+    left = list(faces)
+    for place in (_expected_box, _last_box):
+        pairs = [(_union_overlap(place(track, face.frame), face.box), track, face) for track in tracks for face in left]
+        for overlap, track, face in sorted(pairs, key=lambda pair: -pair[0]):
+            if overlap >= _LEAST_OVERLAP and face in left and track[-1].frame != face.frame:
+                track.append(face)
+                left.remove(face)
+    return left
+
+
+def _last_box(track: Sequence[Face], _frame: int) -> _Edges:
+    return track[-1].box
+
+
+def _expected_box(track: Sequence[Face], frame: int) -> _Edges:
+    """Where a track's face will be in a frame to come when it goes on at the speed of its last faces."""
+    first, last = track[-_REMEMBERED:][0], track[-1]
+    if first is last:
+        return last.box
+    ahead = min(frame - last.frame, _BELIEVED) / (last.frame - first.frame)
+    x, y = (ahead * (last.box[low] + last.box[low + 2] - first.box[low] - first.box[low + 2]) / 2 for low in (0, 1))
+    return last.box[0] + x, last.box[1] + y, last.box[2] + x, last.box[3] + y
+
+
+def _union_overlap(one: _Edges, other: _Edges) -> float:
+    """Shared area over the area of both together."""
+    left, top = max(one[0], other[0]), max(one[1], other[1])
+    right, bottom = min(one[2], other[2]), min(one[3], other[3])
     shared = max(0.0, right - left) * max(0.0, bottom - top)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one.box, other.box))
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
     return shared / max(areas - shared, 1e-9)

@@ -6,14 +6,24 @@ It loads no library of pictures or networks, so that a request can be refused at
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from understudy.errors import ProjectError, SettingsError
+from understudy.errors import ModelFileError, ProjectError, SettingsError
 from understudy.settings.preset import Preset, load_preset, preset_from_json
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["ModelPair", "choose_preset", "known_pair", "model_pair", "split_overrides", "with_settings"]
+__all__ = [
+    "ModelPair",
+    "choose_preset",
+    "known_pair",
+    "model_pair",
+    "pair_of_snapshot",
+    "split_overrides",
+    "with_settings",
+]
 
 _OF_PRESET = ("model.", "margin", "training.")
 _OF_PROJECT_ONLY = ("ocio", "identities", "shots")
@@ -110,6 +120,24 @@ def known_pair(folder: ProjectFolder, model_name: str) -> dict[str, str]:
         raise ProjectError(
             f"{record} is damaged. Delete it and name --source and --target again.", path=str(record)
         ) from error
+
+
+def pair_of_snapshot(facts: Mapping[str, Any], path: Path) -> ModelPair:
+    """Whose faces a snapshot swaps.
+
+    Args:
+        facts: What the snapshot says of itself.
+        path: Where it lies, for the message.
+
+    Raises:
+        ModelFileError: It does not say.
+    """
+    pair = facts.get("identities")
+    if not isinstance(pair, dict) or not {"source", "target"} <= set(pair):
+        raise ModelFileError(
+            f"The snapshot in {path} does not say whose face it paints; train it again.", path=str(path)
+        )
+    return ModelPair(str(pair["source"]), str(pair["target"]))
 
 
 def _only_identity(folder: ProjectFolder, role: str) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from understudy.durable import write_text
-from understudy.errors import FacesetError, NoFaceError
+from understudy.errors import FacesetError, NoFaceError, SettingsError
 from understudy.faces.faceset import Faceset
 from understudy.geometry import compose, crop_from_aligned, inverse
 from understudy.host_files import PatchMove, corner_pin_text, setting_text, tracker_text
-from understudy.jobs.extract import shot_alignments
+from understudy.jobs.asked import pair_of_snapshot
+from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
 from understudy.jobs.shot import OpenedShot, open_shot
 from understudy.model.snapshot import newest_snapshot, read_snapshot
 from understudy.plates import format_frames, read_header
@@ -93,29 +94,37 @@ def run_deliver(
 
 
 def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | None = None) -> PatchMove:
-    """How the crop of a shot's main face moves through its plate.
+    """How the crop of a shot's face moves through its plate.
 
     Args:
         folder: The project.
         shot_name: The shot.
-        model_name: The model whose crops are put back; None for the size that the shot's facesets agree on.
+        model_name: The model whose crops are put back, into the face of its target identity. When None it is the face
+            of the only target identity that has tracks of the shot, or the main face when none has, at the size that
+            the shot's facesets agree on.
 
     Raises:
         NoFaceError: No face was found in the shot yet.
         FacesetError: The crop's size is not known: no faceset holds the shot, or several of different sizes.
+        SettingsError: No model was named, and several target identities have tracks.
         UnderstudyError: The shot or the model cannot be used.
     """
     shot = open_shot(folder, shot_name)
-    alignments = shot_alignments(folder, shot)
+    tracks = read_found_tracks(folder, shot)
+    if model_name:
+        snapshot = read_snapshot(newest_snapshot(folder.model(model_name)))
+        identity: str | None = pair_of_snapshot(snapshot.facts, folder.model(model_name)).target
+    else:
+        identity = _only_target(folder, tracks)
+    alignments = tracks.alignments(identity)
+    if not alignments and tracks.found:
+        raise tracks.without(identity, tuple(tracks.found))
     if not alignments:
         raise NoFaceError(
             f"No face was found in shot '{shot_name}' yet. Run: understudy extract {shot_name} --identity NAME",
             shot=shot_name,
         )
-    if model_name:
-        size = read_snapshot(newest_snapshot(folder.model(model_name))).preset.model.size
-    else:
-        size = _size_of_facesets(folder, shot_name)
+    size = snapshot.preset.model.size if model_name else _size_of_facesets(folder, shot_name)
     header = read_header(_first_file(shot))
     return PatchMove(
         shot=shot_name,
@@ -131,6 +140,19 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
 
 def _first_file(shot: OpenedShot) -> Path:
     return shot.plate.path(shot.frames[0])
+
+
+def _only_target(folder: ProjectFolder, tracks: FoundTracks) -> str | None:
+    """The target identity that has tracks of the shot; None when none has."""
+    known = folder.project.identities
+    targets = [name for name in tracks.assigned if name in known and known[name].role == "target"]
+    if len(targets) > 1:
+        raise SettingsError(
+            f"Shot '{tracks.shot.name}' has tracks of {' and '.join(sorted(targets))}. "
+            "Name the model that swaps with --model.",
+            shot=tracks.shot.name,
+        )
+    return targets[0] if targets else None
 
 
 def _size_of_facesets(folder: ProjectFolder, shot_name: str) -> int:

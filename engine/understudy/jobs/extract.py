@@ -1,4 +1,4 @@
-"""The extract job: finds the faces of a shot, makes one track steady, and crops it into a faceset."""
+"""The extract job: finds the faces of a shot, makes one person's steady, and crops them into a faceset."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from understudy.durable import sweep
 from understudy.errors import NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import FaceCrop, crop_face, crop_region
+from understudy.faces.cuts import frame_look
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset, Normalisation
-from understudy.faces.track import aligned_track, largest_track
 from understudy.geometry import Box
+from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
-from understudy.jobs.tracks import guided_by_artist, shot_tracks
+from understudy.jobs.tracks import shot_tracks
 from understudy.plates import Pixels, format_frames, repaired
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import json_hash
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["Extracted", "find_faces", "run_extract", "search_stamp", "shot_alignments"]
+__all__ = ["Extracted", "find_faces", "run_extract", "search_stamp"]
 
 _LOGGER = logging.getLogger(__name__)
 _FINDER = "finder-1"
@@ -67,7 +68,10 @@ def run_extract(
     frames: str | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> Extracted:
-    """Finds, tracks, aligns and crops the main face of a shot into `facesets/IDENTITY`.
+    """Finds, tracks, aligns and crops one identity's face in a shot into `facesets/IDENTITY`.
+
+    It is the face of the tracks that are assigned to the identity, else that of the shot's main person of whom nothing
+    was said. Crops of these frames that were made of another face, before an assignment was changed, are deleted.
 
     Args:
         folder: The project.
@@ -89,15 +93,15 @@ def run_extract(
     sweep(faceset.folder, faceset.crop_path(shot_name, 0).parent)
     if not find_faces(folder, shot, chosen, on_progress):
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
+    tracks = read_found_tracks(folder, shot)
+    warn_of_choice(tracks, identity)
     alignments = {
-        number: alignment for number, alignment in shot_alignments(folder, shot).items() if number in set(chosen)
+        number: alignment for number, alignment in tracks.alignments(identity).items() if number in set(chosen)
     }
     if not alignments:
-        raise NoFaceError(
-            f"No face was found in {len(chosen)} frames of shot '{shot_name}' ({format_frames(chosen)}). "
-            "Check the plate's colour space with: understudy inspect PLATE; or leave these frames out with --frames.",
-            shot=shot_name,
-        )
+        if Faceset.exists(faceset.folder):
+            faceset.with_records_on_disk().without_crops(shot.name, frozenset(chosen))
+        raise tracks.without(identity, chosen)
     wanted, too_small, enlarged = _by_size(alignments, folder.project.min_native, shot_name, preset)
     stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}
     cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
@@ -134,15 +138,16 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
         return True
     done = len(frames) - len(missing)
 
-    def look(number: int) -> tuple[Pixels, Box]:
+    def read(number: int) -> tuple[Pixels, Box, tuple[float, ...]]:
         frame = shot.read(number)
         seen, _ = repaired(frame.rgb(shot.layer))
-        return shot.color.ap1_from_working(shot.color.to_working(seen, shot.space.name)), frame.data_window
+        pixels = shot.color.ap1_from_working(shot.color.to_working(seen, shot.space.name))
+        return pixels, frame.data_window, frame_look(pixels)
 
-    with FaceFinder() as finder, closing(frames_in_order(missing, look)) as looked_at:
-        for number, (pixels, window) in looked_at:
+    with FaceFinder() as finder, closing(frames_in_order(missing, read)) as pictures:
+        for number, (pixels, window, look) in pictures:
             faces = finder.find(pixels, window, number, shot.pixel_aspect)
-            append_found_frame(path, FoundFrame(number, faces, stamps[number]))
+            append_found_frame(path, FoundFrame(number, faces, stamps[number], look))
             done += 1
             if not on_progress(Progress("finding faces", done, len(frames), f"frame {number}")) and done < len(frames):
                 return False
@@ -152,20 +157,6 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
 def search_stamp(shot: OpenedShot, number: int) -> str:
     """What a frame's line in `faces.jsonl` must say for its faces not to be searched for again."""
     return f"{shot.stamp(number)}:{_FINDER}"
-
-
-def shot_alignments(folder: ProjectFolder, shot: OpenedShot) -> dict[int, Alignment]:
-    """The steady alignment of the shot's main face, by frame, from all frames that were searched so far.
-
-    It moves as the artist's tracks do where the shot names some.
-    """
-    known = read_found_frames(folder.faces_file(shot.name))
-    own = {number: found for number, found in known.items() if number in set(shot.frames)}
-    track = largest_track(own)
-    if track is None:
-        return {}
-    alignments = guided_by_artist(shot, aligned_track(track, shot.pixel_aspect), shot_tracks(folder, shot))
-    return {alignment.frame: alignment for alignment in alignments}
 
 
 def _by_size(

@@ -1,27 +1,31 @@
-"""The faces of a shot as they are said to people and hosts: tracks, sizes in the plate, and the crops made of them."""
+"""The faces of a shot as they are said to people and hosts: tracks, whose they are, and the crops made of them."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from understudy.durable import sweep
 from understudy.faces.alignment import native_px
-from understudy.faces.face import read_found_frames
-from understudy.faces.faceset import Faceset
-from understudy.faces.track import Track, link_tracks
-from understudy.jobs.extract import shot_alignments
-from understudy.jobs.inspect import write_faceset_sheet
+from understudy.faces.assignment import read_assignments, write_assignments
+from understudy.faces.face import Face
+from understudy.faces.faceset import CropRecord, Faceset
+from understudy.faces.track import Track
+from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
 from understudy.jobs.shot import open_shot
+from understudy.jobs.track_sheet import write_track_sheet
 from understudy.plates import format_frames
-from understudy.settings.project import ProjectFolder
+from understudy.settings.project import NOBODY, ProjectFolder, sole_writer
 
 __all__ = ["CropsOfShot", "FacesOfShot", "describe_faces"]
 
+_LOGGER = logging.getLogger(__name__)
 _MOST_TRACKS = 100
-_MOST_ON_SHEET = 96
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class CropsOfShot:
         size: Side of the model's square, in pixels.
         crops: How many there are of this shot.
         enlarged: How many of them span fewer plate pixels than `size`.
-        without_crop: Frames in which the shot's main face was found, but of which there is no crop.
+        without_crop: Frames in which a face of the identity was found, but of which there is no crop: none at all, or
+            one of another face.
     """
 
     identity: str
@@ -55,16 +60,19 @@ class FacesOfShot:
         shot: Its name.
         searched: Frames in which faces were searched for.
         without_face: Those in which there is none.
-        tracks: Largest first; number 1 is of the main face, which is cropped.
-        native_px: How many plate pixels the main face's square spans, by frame.
+        tracks: The largest first.
+        identities: Whose each of them is, by its number: an identity, "-" for nobody, or empty when nothing was said.
+        native_px: How many plate pixels the square of the main face spans, by frame: of the identity that has the
+            largest of the assigned tracks, or of the largest track when none is assigned.
         facesets: Those that hold crops of the shot.
-        sheet: A picture of the crops; None when none was asked for, or there are none.
+        sheet: A picture of the tracks; None when none was asked for, or there are none.
     """
 
     shot: str
     searched: tuple[int, ...]
     without_face: tuple[int, ...]
     tracks: tuple[Track, ...]
+    identities: dict[int, str]
     native_px: dict[int, float]
     facesets: tuple[CropsOfShot, ...]
     sheet: Path | None
@@ -80,6 +88,7 @@ class FacesOfShot:
             "tracks": [
                 {
                     "track": track.number,
+                    "identity": self.identities[track.number],
                     "frames": format_frames(track.frames),
                     "count": len(track.frames),
                     "height_px": round(track.height_px, 1),
@@ -99,49 +108,90 @@ class FacesOfShot:
         }
 
 
-def describe_faces(folder: ProjectFolder, shot_name: str, with_sheet: bool = False) -> FacesOfShot:
+def describe_faces(
+    folder: ProjectFolder,
+    shot_name: str,
+    with_sheet: bool = False,
+    assign: Mapping[int, str] | None = None,
+    dry_run: bool = False,
+) -> FacesOfShot:
     """The faces found in a shot so far, and the crops made of them. A shot that was not searched has none.
 
     Args:
         folder: The project.
         shot_name: The shot.
-        with_sheet: Also write a picture of at most 96 of the crops, evenly spaced, beside those of the first faceset
-            that holds the shot: `facesets/IDENTITY/sheet_SHOT.png`.
+        with_sheet: Also write a picture of the largest tracks, `shots/SHOT/tracks.png`.
+        assign: Say first whose tracks are: an identity by number of the track, "-" for nobody, or an empty text to take
+            back what was said. It is kept in `shots/SHOT/assignments.json`.
+        dry_run: Keep no assignment, and tell what they would be.
 
     Raises:
+        UnknownNameError: The project has no such identity, or the shot no such track.
+        SettingsError: Two tracks that share a frame are given to one identity.
         UnderstudyError: The shot's plate, its faces or a faceset cannot be read.
     """
     shot = open_shot(folder, shot_name)
-    own = set(shot.frames)
-    found = {number: one for number, one in read_found_frames(folder.faces_file(shot_name)).items() if number in own}
-    sizes = {number: native_px(one.aligned_from_plate) for number, one in shot_alignments(folder, shot).items()}
-    facesets = _facesets(folder, shot_name, sizes)
+    tracks = read_found_tracks(folder, shot)
+    if assign:
+        tracks = _assigned(folder, tracks, assign, dry_run)
+    main = tracks.alignments(next(iter(tracks.assigned), None))
     sheet = None
-    if with_sheet and facesets:
-        sheet = write_faceset_sheet(folder, facesets[0].identity, shot_name, _MOST_ON_SHEET)
+    if with_sheet and tracks.tracks:
+        sheet = write_track_sheet(folder.faces_file(shot_name).with_name("tracks.png"), tracks)
     return FacesOfShot(
         shot=shot_name,
-        searched=tuple(found),
-        without_face=tuple(number for number, one in found.items() if not one.faces),
-        tracks=link_tracks(found),
-        native_px=sizes,
-        facesets=facesets,
+        searched=tuple(tracks.found),
+        without_face=tuple(number for number, one in tracks.found.items() if not one.faces),
+        tracks=tracks.tracks,
+        identities={track.number: tracks.assignments.identity_of(track) for track in tracks.tracks},
+        native_px={number: native_px(one.aligned_from_plate) for number, one in main.items()},
+        facesets=_facesets(folder, tracks),
         sheet=sheet,
     )
 
 
-def _facesets(folder: ProjectFolder, shot_name: str, sizes: dict[int, float]) -> tuple[CropsOfShot, ...]:
+def _assigned(folder: ProjectFolder, tracks: FoundTracks, assign: Mapping[int, str], dry_run: bool) -> FoundTracks:
+    """The tracks with what is said of them now, on disk too; what somebody else said meanwhile stays."""
+    for name in assign.values():
+        if name not in ("", NOBODY):
+            folder.identity(name)
+    if dry_run:
+        return tracks.with_assignments(tracks.assignments.with_assigned(tracks.tracks, assign))
+    path = folder.assignments_file(tracks.shot.name)
+    with sole_writer(folder.path):
+        sweep(path.parent)
+        before = tracks.with_assignments(read_assignments(path))
+        after = before.with_assignments(before.assignments.with_assigned(tracks.tracks, assign))
+        write_assignments(path, after.assignments)
+    for track in tracks.tracks:
+        lost = before.assignments.identity_of(track)
+        if track.number not in assign and lost != after.assignments.identity_of(track):
+            _LOGGER.warning(
+                "Shot %s: track %d, in the same frames, is no longer %s's.", tracks.shot.name, track.number, lost
+            )
+    return after
+
+
+def _facesets(folder: ProjectFolder, tracks: FoundTracks) -> tuple[CropsOfShot, ...]:
     holding = []
     for identity in folder.project.identities:
         if not Faceset.exists(folder.faceset(identity)):
             continue
         faceset = Faceset.open(folder.faceset(identity))
-        own = {record.frame: record.native_px for record in faceset.records.values() if record.shot == shot_name}
+        own = {record.frame: record for record in faceset.records.values() if record.shot == tracks.shot.name}
         if own:
-            enlarged = sum(size < faceset.size for size in own.values())
-            without = tuple(number for number in sizes if number not in own)
+            enlarged = sum(record.native_px < faceset.size for record in own.values())
+            found = {face.frame: face for track in reversed(tracks.of(identity)) for face in track.faces}
+            without = tuple(n for n in sorted(found) if n not in own or not _is_of(own[n], found[n]))
             holding.append(CropsOfShot(identity, faceset.size, len(own), enlarged, without))
     return tuple(holding)
+
+
+def _is_of(record: CropRecord, face: Face) -> bool:
+    """True when a crop is of this face, and not of another in the same frame, from before an assignment was changed."""
+    left, top, right, bottom = face.box
+    x, y = record.alignment.landmarks_plate.mean(axis=0)
+    return bool(left <= x <= right and top <= y <= bottom)
 
 
 def _range(frames: tuple[int, ...]) -> str:

@@ -95,34 +95,30 @@ def describe_faceset(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def write_faceset_sheet(folder: ProjectFolder, identity: str, shot: str | None = None, most: int | None = None) -> Path:
-    """Writes a picture of a faceset's crops, with shot and frame, as a screen shows them.
+def write_faceset_sheet(folder: ProjectFolder, identity: str) -> Path:
+    """Writes a picture of a faceset's crops, with shot and frame, as a screen shows them: `facesets/NAME/sheet.png`.
 
     Args:
         folder: The project.
         identity: Whose faceset.
-        shot: Show crops of this shot only, in `sheet_SHOT.png`; of all, in `sheet.png`, when None.
-        most: Show so many crops at most, evenly spaced.
 
     Raises:
-        FacesetError: There is no faceset, or it has no such crop.
+        FacesetError: There is no faceset, or it has no crop.
         PlateError: A crop cannot be read.
     """
     faceset, color = Faceset.open(folder.faceset(identity)), config_of(folder)
-    records = [record for record in faceset.records.values() if shot in (None, record.shot)]
-    if not records:
+    if not faceset.records:
         raise FacesetError(f"Faceset '{identity}' has no crop to show.", identity=identity)
-    shown = records[:: -(-len(records) // most)] if most else records
     cells: list[Picture] = []
     names: list[str] = []
-    for record in shown:
+    for record in faceset.records.values():
         crop = faceset.read_crop(record, color)
         gains = faceset.shots[record.shot].training.gains if record.shot in faceset.shots else (1.0, 1.0, 1.0)
         exposed = color.working_from_ap1(np.asarray(crop.pixels * np.array(gains, np.float32), np.float32))
         cells.append(fitted(color.display(exposed, color.working), _SHEET_WIDTH))
         names.append(f"{record.shot} {record.frame}")
     empty = np.zeros_like(cells[0])
-    path = faceset.folder / (f"sheet_{shot}.png" if shot else "sheet.png")
+    path = faceset.folder / "sheet.png"
     cells += [empty] * (-len(cells) % _SHEET_COLUMNS)
     rows = [cells[start : start + _SHEET_COLUMNS] for start in range(0, len(cells), _SHEET_COLUMNS)]
     write_png(path, labelled_sheet([""] * _SHEET_COLUMNS, rows, names[::_SHEET_COLUMNS]))

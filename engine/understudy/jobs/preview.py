@@ -38,8 +38,13 @@ def preview_frame(
     swapper = swapper or open_swapper(folder, shot_name, model_name)
     swapper.shot.choose(str(number))
     if number not in swapper.alignments:
-        searched = number in read_found_frames(folder.faces_file(shot_name))
-        reason = "holds no face" if searched else "was not searched for faces yet; run understudy extract"
+        found = read_found_frames(folder.faces_file(shot_name)).get(number)
+        if found is None:
+            reason = "was not searched for faces yet; run understudy extract"
+        elif found.faces:
+            reason = f"holds no face of '{swapper.target}'; its tracks are listed by: understudy faces {shot_name}"
+        else:
+            reason = "holds no face"
         raise NoFaceError(f"Frame {number} of shot '{shot_name}' {reason}.", shot=shot_name, frame=number)
     frame = swapper.shot.read(number)
     pictures = swapper.results(number, frame, with_comp=True)

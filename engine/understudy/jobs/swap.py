@@ -25,12 +25,13 @@ from understudy.composite import (
     place_face,
 )
 from understudy.durable import append_line, show, sweep, unfinished
-from understudy.errors import FacesetError, ModelFileError, NoFaceError
+from understudy.errors import FacesetError, NoFaceError
 from understudy.faces.crop import SwappedFace, crop_face, crop_region
 from understudy.faces.face import Alignment, read_found_frames
 from understudy.faces.faceset import Faceset
 from understudy.geometry import Box
-from understudy.jobs.extract import shot_alignments
+from understudy.jobs.asked import pair_of_snapshot
+from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.model.device import chosen_device
@@ -82,7 +83,8 @@ class Swapper:
         snapshot: Where the model came from.
         snapshot_sha256: SHA-256 of the snapshot's file.
         training: The training space of the shot's target identity.
-        alignments: Of the shot's main face, by frame.
+        target: The target identity.
+        alignments: Of its face, by frame.
         consent: Of the source identity, plain values.
         settings: What to write.
         device: Where the model is.
@@ -94,6 +96,7 @@ class Swapper:
     snapshot: Snapshot
     snapshot_sha256: str
     training: TrainingSpace
+    target: str
     alignments: Mapping[int, Alignment]
     consent: Mapping[str, str]
     settings: SwapSettings
@@ -187,13 +190,8 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
     shot = open_shot(folder, shot_name)
     snapshot_path = newest_snapshot(folder.model(model_name))
     snapshot = read_snapshot(snapshot_path)
-    pair, path = snapshot.facts.get("identities"), folder.model(model_name)
-    if not isinstance(pair, dict) or not {"source", "target"} <= set(pair):
-        raise ModelFileError(
-            f"The snapshot in {path} does not say whose face it paints; train it again.", path=str(path)
-        )
-    consent = check_consent(folder, str(pair["source"]), shot_name)
-    target = str(pair["target"])
+    pair = pair_of_snapshot(snapshot.facts, folder.model(model_name))
+    consent, target = check_consent(folder, pair.source, shot_name), pair.target
     path = folder.faceset(target)
     shots = Faceset.open(path).shots if Faceset.exists(path) else {}
     if shot_name not in shots:
@@ -202,6 +200,8 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
             f"Run: understudy extract {shot_name} --identity {target}",
             shot=shot_name,
         )
+    tracks = read_found_tracks(folder, shot)
+    warn_of_choice(tracks, target)
     place = chosen_device(device)
     _LOGGER.info("Snapshot %s, %s, on %s", snapshot_path, snapshot.hash, place)
     return Swapper(
@@ -210,7 +210,8 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         snapshot=snapshot,
         snapshot_sha256=file_hash(snapshot_path),
         training=shots[shot_name].training,
-        alignments=shot_alignments(folder, shot),
+        target=target,
+        alignments=tracks.alignments(target),
         consent=consent.to_json(),
         settings=folder.project.swap,
         device=place,

@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 
 from understudy import __version__
 from understudy.errors import ProjectError, UnderstudyError, UnknownNameError
+from understudy.faces.assignment import read_assignments
 from understudy.monitor.gpu import GpuMemory
 from understudy.monitor.project_files import ProjectFiles, chosen_project, named_projects
 from understudy.monitor.quality import CropIndex, FoundFaces, describe_crops, describe_shot
@@ -199,10 +200,11 @@ class Pages:
         wanted = request.query_params.get("identity") or next(iter(identities), "")
         of_shot = {frame: record for (name, frame), record in records.get(wanted, {}).items() if name == shot}
         size = _json_of(own.faceset(wanted)).get("size") if of_shot else None
-        version = (wanted, faces.version, indexes[wanted].version if of_shot else 0)
+        assignments = read_assignments(own.assignments(shot))
+        version = (wanted, faces.version, indexes[wanted].version if of_shot else 0, assignments)
         kept_version, described = self._described.get(faces, ((), {}))
         if kept_version != version:
-            described = describe_shot(found, of_shot, faces.align)
+            described = describe_shot(found, of_shot, faces.align, wanted, assignments)
             self._described[faces] = (version, described)
         return JSONResponse({"identity": wanted, "identities": identities, "size": size, **described})
 

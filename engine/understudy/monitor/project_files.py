@@ -64,6 +64,10 @@ class ProjectFiles:
         """The faces found in a shot."""
         return self._file("shots", shot, "faces.jsonl")
 
+    def assignments(self, shot: str) -> Path:
+        """Whose the faces of a shot are."""
+        return self._file("shots", shot, "assignments.json")
+
     def crops(self, identity: str) -> Path:
         """The index of a faceset."""
         return self._file("facesets", identity, "crops.jsonl")

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.faces.alignment import align_face, native_px
+from understudy.faces.assignment import NOTHING_SAID, Assignments, tracks_of
 from understudy.faces.face import Alignment, Face, FoundFrame
 from understudy.faces.faceset import CropRecord
-from understudy.faces.track import largest_track
+from understudy.faces.track import link_tracks
 from understudy.geometry import Transform, apply_transform, inverse
 from understudy.monitor.growing import GrowingFile
 
@@ -49,11 +50,9 @@ class FoundFaces:
                 self._found = {}
             self.version += bool(is_new or lines)
             for line in lines:
-                with contextlib.suppress(ValueError, KeyError, TypeError):
-                    values = json.loads(line)
-                    frame = int(values["frame"])
-                    faces = tuple(Face.from_json(frame, face) for face in values["faces"])
-                    self._found[frame] = FoundFrame(frame, faces, str(values["stamp"]))
+                with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+                    one = FoundFrame.from_json(json.loads(line))
+                    self._found[one.frame] = one
             return dict(sorted(self._found.items()))
 
     def align(self, face: Face, pixel_aspect: float) -> Alignment:
@@ -96,6 +95,8 @@ def describe_shot(
     found: dict[int, FoundFrame],
     records: dict[int, CropRecord],
     align: Callable[[Face, float], Alignment] = align_face,
+    identity: str = "",
+    assignments: Assignments = NOTHING_SAID,
 ) -> dict[str, Any]:
     """A shot as columns, one value for each frame that was searched; None where a frame has no face.
 
@@ -103,9 +104,13 @@ def describe_shot(
         found: The faces found.
         records: The shot's crops by frame; empty before there are any.
         align: How a face lies in its plate; `FoundFaces.align` for a shot that grows.
+        identity: Whose crops they are; empty before there are any.
+        assignments: Whose the shot's faces are, as far as somebody has said.
     """
     cropped = {number: record.alignment for number, record in records.items()}
-    detected = _detected(found, _pixel_aspect(cropped), align)
+    aspect = _pixel_aspect(cropped)
+    tracks = tracks_of(identity or None, link_tracks(found), assignments)
+    detected = {face.frame: align(face, aspect) for track in reversed(tracks) for face in track.faces}
     frames = list(found)
     known = {number: cropped.get(number, detected.get(number)) for number in frames}
     scores = {number: known_one.confidence for number, known_one in known.items() if known_one is not None}
@@ -153,14 +158,6 @@ def crop_jitter(alignments: dict[int, Alignment]) -> dict[int, float]:
             plate_px = float(np.sqrt((bend**2).sum(axis=1).mean()))
             jitter[number] = plate_px * _CROP_SIDE / native_px(alignments[number].aligned_from_plate)
     return jitter
-
-
-def _detected(
-    found: dict[int, FoundFrame], pixel_aspect: float, align: Callable[[Face, float], Alignment]
-) -> dict[int, Alignment]:
-    """The main face's alignment in each frame on its own, before it is made steady over time."""
-    track = largest_track(found)
-    return {} if track is None else {face.frame: align(face, pixel_aspect) for face in track.faces}
 
 
 def _pixel_aspect(alignments: dict[int, Alignment]) -> float:

@@ -15,7 +15,7 @@ from understudy.jobs.asked import choose_preset, model_pair, split_overrides, wi
 from understudy.plates import parse_frames
 from understudy.provenance import check_consent
 from understudy.settings.preset import preset_names
-from understudy.settings.project import ProjectFolder, check_name
+from understudy.settings.project import NOBODY, ProjectFolder, check_name
 from understudy.settings.validation import Settings, validated
 
 __all__ = [
@@ -72,6 +72,10 @@ def _frames(text: str) -> str:
     return text
 
 
+def _assignee(name: str) -> str:
+    return name if name in ("", NOBODY) else check_name("identity", name)
+
+
 def _named(kind: str) -> AfterValidator:
     return AfterValidator(lambda name: check_name(kind, name))
 
@@ -85,6 +89,10 @@ _Word = Annotated[str, Field(min_length=1, max_length=256)]
 _Config = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_config)]
 _Frames = Annotated[str, Field(max_length=4000), AfterValidator(_frames)]
 _Overrides = Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=_MOST_ITEMS)]
+
+
+_Track = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")]
+_Assignee = Annotated[str, Field(max_length=64), AfterValidator(_assignee)]
 
 
 class ExtractRequest(Settings):
@@ -260,7 +268,10 @@ class FacesRequest(Settings):
     """The shot."""
 
     sheet: bool = False
-    """Also write a picture of the crops."""
+    """Also write a picture of the tracks."""
+
+    assign: Annotated[dict[_Track, _Assignee], Field(max_length=_MOST_ITEMS)] | None = None
+    """Identity by number of the track: whose it is; "-" for nobody, empty to take back what was said."""
 
 
 class DeliverRequest(Settings):
@@ -379,7 +390,11 @@ def _identity(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
 
 def _faces(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
     asked = read_request(FacesRequest, request, "faces")
-    ProjectFolder.open(Path(asked.project)).shot(asked.shot)
+    folder = ProjectFolder.open(Path(asked.project))
+    folder.shot(asked.shot)
+    for name in (asked.assign or {}).values():
+        if name not in ("", NOBODY):
+            folder.identity(name)
     return asked.shot, asked.project, asked
 
 
@@ -413,12 +428,19 @@ def _expect_plain(kind: str, request: Mapping[str, Any]) -> None:
     if size > _MOST_BYTES:
         raise SettingsError(f"A {kind} request of {size} bytes is too long; {_MOST_BYTES} are enough for any.")
     for name, value in request.items():
-        for text in (name, *(value if isinstance(value, list | tuple) else (value,))):
+        for text in (name, *_texts_in(value)):
             if isinstance(text, str) and (len(text) > _MOST_TEXT or not text.isprintable()):
                 raise SettingsError(
                     f"{kind} request: field '{_shown(name)}': a text is at most {_MOST_TEXT} printable characters.",
                     field=_shown(name),
                 )
+
+
+def _texts_in(value: Any) -> tuple[Any, ...]:
+    """A value, or what a list or a mapping holds."""
+    if isinstance(value, Mapping):
+        return (*value, *value.values())
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _shown(name: str) -> str:

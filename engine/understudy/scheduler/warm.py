@@ -69,6 +69,7 @@ def _identity(folder: ProjectFolder, shot: str, model: str) -> str:
         folder.path / "understudy.yaml",
         folder.path / folder.project.ocio,
         folder.faces_file(shot),
+        folder.assignments_file(shot),
         folder.plate_pattern(shot).parent,
         *(faceset / name for faceset in facesets for name in ("faceset.json", "crops.jsonl")),
         *consents,

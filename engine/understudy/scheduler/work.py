@@ -202,7 +202,8 @@ class Work:
     def _faces(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
         del on_progress
         asked = read_request(FacesRequest, request, "faces")
-        found = describe_faces(ProjectFolder.open(Path(asked.project)), asked.shot, asked.sheet)
+        assign = {int(number): name for number, name in (asked.assign or {}).items()}
+        found = describe_faces(ProjectFolder.open(Path(asked.project)), asked.shot, asked.sheet, assign)
         return Made(found.to_json(), completed=True)
 
     def _deliver(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:

@@ -21,6 +21,7 @@ from understudy.settings.validation import Settings, apply_overrides, read_yaml,
 
 __all__ = [
     "DEFAULT_PRESET",
+    "NOBODY",
     "Compression",
     "IdentityEntry",
     "Project",
@@ -29,10 +30,14 @@ __all__ = [
     "SwapSettings",
     "check_name",
     "create_project",
+    "sole_writer",
 ]
 
 DEFAULT_PRESET = "u256"
 """What `train` takes when neither the command line nor the project names a preset."""
+
+NOBODY = "-"
+"""Whose a face is that is no identity of the project: a passer-by, a poster, a find that is no face."""
 
 _LOGGER = logging.getLogger(__name__)
 _FILE = "understudy.yaml"
@@ -244,6 +249,10 @@ class ProjectFolder:
         """Where `extract` keeps the faces found in a shot."""
         return self.path / "shots" / shot / "faces.jsonl"
 
+    def assignments_file(self, shot: str) -> Path:
+        """Where `faces --assign` keeps whose the faces found in a shot are."""
+        return self.path / "shots" / shot / "assignments.json"
+
     def faceset(self, identity: str) -> Path:
         """The folder of an identity's crops."""
         return self.path / "facesets" / identity
@@ -283,7 +292,7 @@ class ProjectFolder:
             ProjectError: The file is broken, or somebody else changes it and does not end.
             WriteError: The file cannot be written.
         """
-        with _sole_writer(self.path):
+        with sole_writer(self.path):
             sweep(self.path)
             now = ProjectFolder.open(self.path)
             return now.save(change(now))
@@ -323,14 +332,14 @@ def create_project(path: Path, ocio: str) -> ProjectFolder:
         ProjectError: One is there already.
         WriteError: The folder cannot be written.
     """
-    with _sole_writer(path):
+    with sole_writer(path):
         if (path / _FILE).exists():
             raise ProjectError(f"{path} is a project already; its settings are in {path / _FILE}.", path=str(path))
         return ProjectFolder(path, Project(ocio=ocio)).save(Project(ocio=ocio))
 
 
 @contextlib.contextmanager
-def _sole_writer(path: Path) -> Iterator[None]:
+def sole_writer(path: Path) -> Iterator[None]:
     """Nobody else changes the project inside: no thread, and no process on a machine that shares the folder.
 
     Raises:
@@ -345,8 +354,8 @@ def _sole_writer(path: Path) -> Iterator[None]:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}.", path=str(path)) from error
     if not is_held and not lock.fault:
         raise ProjectError(
-            f"Process {lock.said()} has been changing {path / _FILE} for {_MOST_WAIT_S:g} seconds, so nothing was "
-            "changed. Try again, or end that process.",
+            f"Process {lock.said()} has been changing the project in {path} for {_MOST_WAIT_S:g} seconds, so nothing "
+            "was changed. Try again, or end that process.",
             path=str(path),
         )
     if lock.fault:
