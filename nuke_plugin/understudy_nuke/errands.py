@@ -32,6 +32,8 @@ FROM_PLATE = ("plate", "shot")
 """What is taken from the plate where the artist has not filled it in."""
 
 _TCL = "[]$%#\\"
+_NOBODY = "-"
+"""The engine's word for a face that is no identity's."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Errand:
         steps: Its jobs.
         frames: Which frames of a rendered plate it needs: "all", "one" or "".
         shows_end: False when the last step leaves something better in the line's knob than that it ended.
+        takes_tracks: True when it takes the artist's tracks as they are now; else those taken before go on.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Errand:
     steps: tuple[Step, ...]
     frames: str = ""
     shows_end: bool = True
+    takes_tracks: bool = False
 
 
 def check_asked(errand: Errand, asked: Asked, but: tuple[str, ...] = ()) -> None:
@@ -102,6 +106,7 @@ def _submit_shot(engine: client.Engine, asked: Asked) -> client.Job:
         frames=asked.frames or asked.range,
         colorspace=asked.colorspace or None,
         layer=asked.layer or None,
+        tracks=asked.tracks or None,
         make_project=True,
         ocio=asked.ocio or None,
     )
@@ -145,6 +150,19 @@ def _submit_faces(engine: client.Engine, asked: Asked) -> client.Job:
 
 def _finish_faces(node: nuke.Node, _asked: Asked, results: Results) -> None:
     show(node, {"faces_report": plain(faces_report(results))})
+
+
+def _submit_assign(engine: client.Engine, asked: Asked) -> client.Job:
+    return engine.faces(asked.project, asked.shot, assign={_track(asked): asked.target})
+
+
+def _submit_unassign(engine: client.Engine, asked: Asked) -> client.Job:
+    return engine.faces(asked.project, asked.shot, assign={_track(asked): _NOBODY})
+
+
+def _track(asked: Asked) -> str:
+    """The number of the face that is meant: the engine counts from the largest on."""
+    return str(asked.track or 1)
 
 
 def _submit_train(engine: client.Engine, asked: Asked) -> client.Job:
@@ -210,11 +228,11 @@ def _submit_maps(engine: client.Engine, asked: Asked) -> client.Job:
 def faces_report(results: Results) -> str:
     """What was found in a shot, in lines."""
     lines = [
-        f"track {track['track']}: frames {track['frames']}, {track['height_px']:g} px high in the plate"
+        f"face {track['track']}{_whose(track)}: frames {track['frames']}, {track['height_px']:g} px high in the plate"
         for track in results["tracks"]
     ] or ["no face was found"]
     if results["more_tracks"]:
-        lines.append(f"and {results['more_tracks']} smaller tracks")
+        lines.append(f"and {results['more_tracks']} smaller ones")
     if results["without_face"]:
         lines.append(f"no face in {results['without_face']}")
     sizes = results["native_px"]
@@ -229,14 +247,30 @@ def faces_report(results: Results) -> str:
     return "\n".join(lines)
 
 
+def _whose(track: Mapping[str, Any]) -> str:
+    """Whose a track was said to be."""
+    name = track.get("identity")
+    return " (nobody's)" if name == _NOBODY else f" ({name})" if name else ""
+
+
 def nuke_pattern(pattern: str) -> str:
     """A pattern of the engine as Nuke writes it."""
     return Path(pattern).as_posix().replace("####", "%04d")
 
 
 _SHOT = Step("shot", _submit_shot, _finish_shot)
+_IDENTITY = Step("identity", _submit_identity, _finish_identity)
+_EXTRACT = Step("extract", _submit_extract, _finish_extract)
+_FACES = Step("faces", _submit_faces, _finish_faces)
 _FOR_SHOT = ("project", "shot", "plate")
+_FOR_FACES = (*_FOR_SHOT, "target")
 _FOR_SWAP = (*_FOR_SHOT, "model")
+
+
+def _assign_errand(name: str, title: str, submit: Callable[[client.Engine, Asked], client.Job]) -> Errand:
+    """Says whose a face is, and cuts the target's crops anew where they are another's now."""
+    steps = (_SHOT, _IDENTITY, Step("faces", submit, _finish_faces), _EXTRACT, _FACES)
+    return Errand(name, title, "faces_report", _FOR_FACES, steps, frames="all", shows_end=False)
 
 
 def _deliver_errand(name: str, title: str, step: Step) -> Errand:
@@ -251,16 +285,14 @@ ERRANDS: Mapping[str, Errand] = {
             "find_faces",
             "Find faces",
             "faces_report",
-            (*_FOR_SHOT, "target"),
-            (
-                _SHOT,
-                Step("identity", _submit_identity, _finish_identity),
-                Step("extract", _submit_extract, _finish_extract),
-                Step("faces", _submit_faces, _finish_faces),
-            ),
+            _FOR_FACES,
+            (_SHOT, _IDENTITY, _EXTRACT, _FACES),
             frames="all",
             shows_end=False,
+            takes_tracks=True,
         ),
+        _assign_errand("assign", "This is the target", _submit_assign),
+        _assign_errand("unassign", "Not the target", _submit_unassign),
         Errand(
             "train",
             "Train",

@@ -21,7 +21,7 @@ from understudy_nuke._engine.errors import SettingsError, WriteError
 from understudy_nuke.frames import frames_text, parsed_frames, runs
 from understudy_nuke.knobs import parsed
 
-__all__ = ["Exported", "UnfinishedError", "export_frames", "export_pattern"]
+__all__ = ["Exported", "UnfinishedError", "export_frames", "export_pattern", "full_size"]
 
 _NUMBERED = ".%04d.exr"
 _PART = ".part"
@@ -150,7 +150,7 @@ class UnfinishedError(WriteError):
 
 def _render(source: nuke.Node, file: str, frames: Iterable[int], parent: nuke.Node) -> str:
     """Renders frames by a Write that is gone afterwards; returns what went wrong, in Nuke's words."""
-    with _full_size(), parent:
+    with full_size(), parent:
         write = nuke.nodes.Write()
         try:
             write.setInput(0, source)
@@ -167,8 +167,8 @@ def _render(source: nuke.Node, file: str, frames: Iterable[int], parent: nuke.No
 
 
 @contextlib.contextmanager
-def _full_size() -> Iterator[None]:
-    """Proxies off for as long as frames are rendered."""
+def full_size() -> Iterator[None]:
+    """Proxies off for a while, so that frames and formats are those of the plate."""
     root = nuke.root()
     was_proxy = bool(root.proxy())
     if was_proxy:

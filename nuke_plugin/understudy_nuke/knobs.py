@@ -44,6 +44,8 @@ class Asked:
         exported: What was rendered from upstream, see `export.Exported`; empty text when nothing was.
         frames: Frames of the shot, such as "1001-1010"; empty when the plate's files decide.
         layer: Of the plate's files; empty for the root.
+        track: Number of the face that 'This is the target' means; 0 for the largest.
+        tracks: File of the artist's tracks; empty when there are none.
         ocio: Config for a project that has to be made: a name or path; empty for the engine's own.
     """
 
@@ -57,6 +59,7 @@ class Asked:
     last: int = 0
     target: str = ""
     preset: str = ""
+    track: int = 0
     model: str = ""
     source: str = ""
     init_from: str = ""
@@ -65,6 +68,7 @@ class Asked:
     exported: str = ""
     frames: str = ""
     layer: str = ""
+    tracks: str = ""
     ocio: str = ""
 
     @property
@@ -85,6 +89,7 @@ def read_asked(node: nuke.Node) -> Asked:
         result=str(node["result"].value() or "").strip(),
         first=int(node["first"].value()),
         last=int(node["last"].value()),
+        track=int(node["track"].value()),
         minutes=float(node["minutes"].value()),
         **values,
         **files,

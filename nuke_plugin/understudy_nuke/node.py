@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import nuke
 
@@ -16,7 +17,10 @@ __all__ = ["knob_changed", "on_create", "press"]
 
 NO_CLIENT = "The plug-in lacks its client. Put it there with: understudy install nuke"
 
-_STOPS = {"stop_training": ("train",), "cancel": ("find_faces", "swap_range", "swap_frame", "deliver_")}
+_STOPS = {
+    "stop_training": ("train",),
+    "cancel": ("find_faces", "assign", "unassign", "swap_range", "swap_frame", "deliver_"),
+}
 
 
 def press(name: str, node: nuke.Node | None = None) -> None:
@@ -84,8 +88,9 @@ def _pressed(node: nuke.Node, name: str) -> None:
 def _begin(node: nuke.Node, name: str) -> None:
     """Starts an errand, unless it runs already."""
     from understudy_nuke.errands import ERRANDS, FROM_PLATE, check_asked
-    from understudy_nuke.plate import with_plate
+    from understudy_nuke.plate import named_plate, with_plate
     from understudy_nuke.poller import Watch, watch_of
+    from understudy_nuke.tracks import tracks_for
 
     errand = ERRANDS[name]
     if watch_of(node, name):
@@ -93,8 +98,11 @@ def _begin(node: nuke.Node, name: str) -> None:
         return
     knobs.show_fault(node, "")
     check_asked(errand, knobs.read_asked(node), but=FROM_PLATE if errand.frames else ())
-    asked = with_plate(node, errand.frames) if errand.frames else knobs.read_asked(node)
+    asked = named_plate(node) if errand.frames else knobs.read_asked(node)
     check_asked(errand, asked)
+    if errand.frames:
+        tracks = tracks_for(node, asked, errand.takes_tracks)  # before frames are rendered, which takes long
+        asked = replace(with_plate(node, errand.frames), tracks=tracks)
     knobs.log(node, f"{errand.title} begins.")
     knobs.show(node, {errand.line: "begins"})
     Watch(node, errand, asked).start()
@@ -127,9 +135,11 @@ def _find_engine(node: nuke.Node) -> None:
 
 def _take_plate(node: nuke.Node) -> None:
     from understudy_nuke.plate import take_plate
+    from understudy_nuke.tracks import take_tracks
 
     knobs.show_fault(node, "")
     take_plate(node)
+    take_tracks(node)
 
 
 def _open_training(node: nuke.Node) -> None:

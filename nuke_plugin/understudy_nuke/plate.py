@@ -15,7 +15,7 @@ from understudy_nuke.frames import frames_text
 from understudy_nuke.knobs import Asked, log, plain, read_asked, show
 from understudy_nuke.upstream import PLATE, Upstream, frame_hashes, look_upstream, plate_node
 
-__all__ = ["is_rendered", "read_plate_color", "take_plate", "with_plate"]
+__all__ = ["is_rendered", "named_plate", "read_plate_color", "take_plate", "with_plate"]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 _NUMBER = re.compile(r"[._]?(?:%\d*d|#+)")
@@ -47,6 +47,20 @@ def take_plate(node: nuke.Node) -> None:
     log(node, f"Plate: frames {first}-{last}, {how}.")
 
 
+def named_plate(node: nuke.Node) -> Asked:
+    """What the node asks, with its plate named, from what is connected where the artist has named none.
+
+    Raises:
+        SettingsError: No plate is named and none connected, or the range is none.
+    """
+    if not read_asked(node).plate:
+        take_plate(node)
+    asked = read_asked(node)
+    if asked.last < asked.first:
+        raise SettingsError(f"The range {asked.range} (tab Shot) ends before it begins.")
+    return asked
+
+
 def with_plate(node: nuke.Node, which: str) -> Asked:
     """What the node asks, with its plate's frames on disk.
 
@@ -55,14 +69,10 @@ def with_plate(node: nuke.Node, which: str) -> Asked:
         which: Frames that are needed: "all" of the range, or "one".
 
     Raises:
-        SettingsError: No plate is named and none connected.
+        SettingsError: No plate is named and none connected, or the range is none.
         WriteError: Frames had to be rendered and could not be.
     """
-    if not read_asked(node).plate:
-        take_plate(node)
-    asked, script = read_asked(node), script_color(nuke.root())
-    if asked.last < asked.first:
-        raise SettingsError(f"The range {asked.range} (tab Shot) ends before it begins.")
+    asked, script = named_plate(node), script_color(nuke.root())
     if is_rendered(asked):
         return replace(_with_rendered(node, asked, which), ocio=script.config)
     return replace(asked, ocio=script.config, layer=_layer_of(node, asked, script))

@@ -18,7 +18,7 @@ import nuke
 from understudy_nuke._engine.errors import SettingsError
 from understudy_nuke.color import PlateColor, ScriptColor, plate_color, read_color
 
-__all__ = ["PLATE", "Upstream", "frame_hashes", "look_upstream", "plate_node"]
+__all__ = ["PLATE", "Upstream", "frame_hashes", "look_upstream", "passes_on", "plate_node"]
 
 PLATE = 0
 """Number of the node's input for the plate."""
@@ -60,7 +60,7 @@ def plate_node(node: nuke.Node) -> nuke.Node:
         SettingsError: Nothing is connected.
     """
     found = node.input(PLATE)
-    while found is not None and _passes_on(found):
+    while found is not None and passes_on(found):
         found = found.input(0)
     if found is None:
         raise SettingsError(
@@ -126,7 +126,8 @@ def absolute(path: str) -> str:
     return os.path.normpath(os.path.join(folder, path)).replace("\\", "/")  # noqa: PTH118
 
 
-def _passes_on(node: nuke.Node) -> bool:
+def passes_on(node: nuke.Node) -> bool:
+    """True for what gives on what is connected to it: dots, and what is switched off."""
     if node.Class() in _TRANSPARENT:
         return True
     disable = node.knob("disable")

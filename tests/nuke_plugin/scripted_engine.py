@@ -27,12 +27,12 @@ RESULTS: dict[str, dict[str, Any]] = {
     "identity": {"identity": "carl", "role": "target"},
     "extract": {"cropped": 3},
     "faces": {
-        "tracks": [{"track": 1, "frames": "1001-1003", "count": 3, "height_px": 310.5}],
+        "tracks": [{"track": 1, "identity": "", "frames": "1001-1003", "count": 3, "height_px": 310.5}],
         "more_tracks": 2,
         "without_face": "1004",
         "native_px": {"smallest": 300.0, "median": 310.4, "largest": 322.0},
         "facesets": [{"identity": "ben", "size": 256, "crops": 3, "enlarged": 1, "without_crop": ""}],
-        "sheet": "/film/facesets/ben/sheet_sh010.png",
+        "sheet": "/film/shots/sh010/tracks.png",
     },
     "train": {"iteration": 50, "loss": 0.12345, "snapshot": "s", "preview": "p", "because": "reached iteration 50"},
     "swap": {

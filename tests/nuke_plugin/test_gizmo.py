@@ -18,7 +18,7 @@ GIZMO = Path(__file__).parents[2] / "gizmos" / "Understudy.gizmo"
 TABS = {
     "shot_tab": "engine_line:1 find_engine:22 project:2 shot:1 plate_path:2 read_plate:22 colorspace:1 "
     "colorspace_line:1 first:3 last:3",
-    "faces_tab": "target:1 preset:1 find_faces:22 faces_report:43",
+    "faces_tab": "target:1 preset:1 find_faces:22 faces_report:43 track:3 assign:22 unassign:22",
     "train_tab": "model:1 source:1 init_from:2 minutes:7 train:22 stop_training:22 open_training:22 train_line:1",
     "swap_tab": "swap_frame:22 swap_range:22 cancel:22 swap_line:1 keep_live:6 result_divider:26 result:2 "
     "result_first:3 result_last:3 result_colorspace:1 comp_divider:26 output:4 matte:4 erode:7 feather:7 mix:7 "
@@ -66,12 +66,18 @@ def test_every_node_is_connected_and_leads_to_the_one_output(group: ScriptNode) 
         assert None not in node.inputs, node.name
         seen.add(id(node))
         waiting += [upstream for upstream in node.inputs if upstream is not None and id(upstream) not in seen]
-    assert [node.name for node in group.children if id(node) not in seen] == []
+    assert [node.name for node in group.children if id(node) not in seen] == ["tracker"]
 
 
-def test_its_inputs_are_the_plate_and_what_occludes_it(group: ScriptNode) -> None:
+def test_nothing_inside_takes_the_picture_of_the_tracker(group: ScriptNode) -> None:
+    """It may have another format, frames and layers than the plate."""
+    takers = [node.name for node in group.children if group.node("tracker") in node.inputs]
+    assert takers == []
+
+
+def test_its_inputs_are_the_plate_what_occludes_it_and_what_tracks_it(group: ScriptNode) -> None:
     inputs = {node.knobs.get("number", "0"): node.name for node in group.children if node.kind == "Input"}
-    assert inputs == {"0": "plate", "1": "occlusion"}
+    assert inputs == {"0": "plate", "1": "occlusion", "2": "tracker"}
 
 
 def test_the_merges_have_their_inputs_the_right_way_round(group: ScriptNode) -> None:

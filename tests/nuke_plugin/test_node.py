@@ -72,9 +72,9 @@ def test_find_faces_asks_for_one_job_after_the_other(host: Host, filled: Group, 
     ]
     assert engine.requests("extract") == [{"project": "/film", "shot": "sh010", "identity": "ben", "preset": "u64"}]
     assert filled["faces_report"].value() == (
-        "track 1: frames 1001-1003, 310.5 px high in the plate\nand 2 smaller tracks\nno face in 1004\n"
+        "face 1: frames 1001-1003, 310.5 px high in the plate\nand 2 smaller ones\nno face in 1004\n"
         "native size of the crop: 300 to 322 px, median 310\nben: 3 crops of 256 px, 1 of them enlarged\n"
-        "sheet: /film/facesets/ben/sheet_sh010.png"
+        "sheet: /film/shots/sh010/tracks.png"
     )
     assert filled["colorspace_line"].value() == "ACES2065-1: as the shot says"
     assert "8 bits have steps" in said(filled)
@@ -86,6 +86,27 @@ def test_a_new_identity_is_added_as_a_target(host: Host, filled: Group, engine: 
     filled["target"].setValue("carl")
     press(host, filled, "find_faces")
     assert engine.requests("identity") == [{"project": "/film", "name": "carl", "role": "target", "synthetic": False}]
+
+
+@pytest.mark.parametrize(
+    "button, number, said_of_it",
+    [("assign", 0, {"1": "ben"}), ("assign", 2, {"2": "ben"}), ("unassign", 2, {"2": "-"})],
+)
+def test_a_face_is_said_to_be_the_target_and_its_crops_are_cut(
+    host: Host, filled: Group, engine: Script, button: str, number: int, said_of_it: dict[str, str]
+) -> None:
+    faces = [{"frames": "1001-1003", "count": 3, "height_px": 300.0, "track": index} for index in (1, 2, 3)]
+    named = [{**face, "identity": name} for face, name in zip(faces, ("-", "ben", ""), strict=True)]
+    engine.results["faces"].update(tracks=named, more_tracks=0)
+    host.edit(filled, "track", number)
+    press(host, filled, button)
+    assert [kind for kind, _ in engine.asked] == ["shot", "inspect", "faces", "extract", "faces"]
+    assert [request.get("assign") for request in engine.requests("faces")] == [said_of_it, None]
+    assert filled["faces_report"].value().splitlines()[:3] == [
+        "face 1 (nobody's): frames 1001-1003, 300 px high in the plate",
+        "face 2 (ben): frames 1001-1003, 300 px high in the plate",
+        "face 3: frames 1001-1003, 300 px high in the plate",
+    ]
 
 
 def test_a_swapped_range_is_read_as_the_plate_is(host: Host, filled: Group, engine: Script) -> None:
@@ -336,7 +357,7 @@ def test_in_a_terminal_everything_runs_straight_through(host: Host, filled: Grou
     assert "needs Nuke's window" in said(filled)
 
 
-@pytest.mark.parametrize("button", ["find_faces", "train", "swap_frame", "swap_range", "cancel", "clear_log"])
+@pytest.mark.parametrize("button", ["find_faces", "assign", "train", "swap_frame", "swap_range", "cancel", "clear_log"])
 def test_a_button_touches_ten_nodes_at_most(host: Host, filled: Group, engine: Script, button: str) -> None:
     for _ in range(15):
         host.create("Blur")

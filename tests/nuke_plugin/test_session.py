@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.test_engine import started
 from tests.nuke_plugin.stand_in import Group, Host, Node
+from tests.nuke_plugin.test_track_table import table
 from understudy.cli import main
 from understudy.plates import Frame, read_frame, write_frame
 
@@ -29,6 +30,11 @@ model:
   decoder: {widths: [16, 8], head: 4}
 training: {batch: 1, iterations: 50, learning_rate: 0.003, warm_up: 2}
 """
+
+
+PINS = ("to1", "to2", "to3", "to4")
+MOVE = (4.0, -0.5)
+"""Pixels, y up, by which the artist's points move from the first frame to the second; the face moves by 4, 0."""
 
 
 @pytest.fixture
@@ -81,17 +87,31 @@ def node_over(host: Host, read: Node, project: Path, preset: Path, identity: str
     return made
 
 
+def tracker_over(host: Host, read: Node) -> Node:
+    """A tracker of two points on the face."""
+    made = host.create("Tracker4")
+    made.setInput(0, read)
+    rows = [
+        f'1 "{name}" {{curve x1001 {x} x1002 {x + MOVE[0]}}} {{curve x1001 {y} x1002 {y + MOVE[1]}}}'
+        for name, x, y in (("left", 150.0, 180.0), ("right", 230.0, 170.0))
+    ]
+    made["tracks"].fromScript(table(*rows))
+    return made
+
+
 def test_a_session_from_plate_to_delivery_with_the_engine_killed(
     host: Host, script: Node, engine: list[subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     project, preset = tmp_path / "film", tmp_path / "tiny.yaml"
     preset.write_text(PRESET)
 
-    # The plate, and the faces in it
+    # The plate, the artist's tracks, and the faces in it
     node = node_over(host, script, project, preset, "eileen")
+    node.setInput(2, tracker_over(host, script))
     press(host, node, "find_faces")
+    assert "Tracks: 2 points of Tracker1 in frames 1001-1002" in node["log"].value()
     assert node["colorspace_line"].value().startswith("ACEScg: as the shot says")
-    assert "track 1: frames 1001-1002" in node["faces_report"].value()
+    assert "face 1: frames 1001-1002" in node["faces_report"].value()
 
     # The source identity has the mark that only its own command sets; its footage here is the same
     assert main(["-C", str(project), "identity", "add", "double", "--role", "source", "--synthetic"]) == 0
@@ -111,7 +131,9 @@ def test_a_session_from_plate_to_delivery_with_the_engine_killed(
     assert node["train_line"].value().endswith("reached iteration 50"), node["log"].value()
     assert (project / "models" / "hero" / "preview.png").is_file()
 
-    # The swap: the face over the plate, and nothing else
+    # The face is said to be the target's; and the swap: the face over the plate, and nothing else
+    press(host, node, "assign")
+    assert "face 1 (eileen): frames 1001-1002" in node["faces_report"].value()
     press(host, node, "swap_range")
     assert (node["result_first"].value(), node["result_last"].value()) == (1001, 1002)
     plate = read_frame(tmp_path / "plates" / "sh010.1002.exr").rgb()
@@ -124,7 +146,9 @@ def test_a_session_from_plate_to_delivery_with_the_engine_killed(
 
     # Corner pins; then the engine goes, and the comp stays live
     press(host, node, "deliver_cornerpin")
-    assert [one.Class() for one in host.everything() if one._name.endswith("_lift")] == ["CornerPin2D"]
+    (lift,) = [one for one in host.everything() if one._name.endswith("_lift")]
+    moved = [[lift[pin].getValueAt(1002, axis) - lift[pin].getValueAt(1001, axis) for axis in (0, 1)] for pin in PINS]
+    np.testing.assert_allclose(moved, [MOVE] * 4, atol=1e-6)  # as the tracks do, without the landmarks' noise
     engine[-1].kill()
     host.edit(node, "feather", 12.0)
     feathered = rgb_of(host, node)

@@ -122,6 +122,18 @@ class Link_Knob(Knob):
         fail(f"What Link_Knob.setValue() of {self._where()} does is not documented: ask getLinkedKnob()")
 
 
+class _TableKnob(Knob):
+    """A table such as a Tracker's, for which Python has no class; its text has no braces around it."""
+
+    _default = ""
+
+    def _text(self) -> str:
+        return f"{{{self._held}}}"
+
+    def toScript(self, quote: bool = True, context: Any = None) -> str:
+        return str(self._held)
+
+
 KNOB_CLASSES: dict[str, type[Knob]] = {}
 
 

@@ -62,6 +62,10 @@ def _color(value: float = 0) -> tuple[type[Knob], str, tuple[str, ...]]:
     return knobs.AColor_Knob, str(value), ()
 
 
+def _table() -> tuple[type[Knob], str, tuple[str, ...]]:
+    return knobs._TableKnob, "", ()
+
+
 def _size(value: float = 0) -> tuple[type[Knob], str, tuple[str, ...]]:
     return knobs.WH_Knob, str(value), ()
 
@@ -356,7 +360,24 @@ NODE_CLASSES: dict[str, NodeClass] = {
             "shutter": _double(0.5),
         }
     ),
-    "Tracker4": NodeClass({"tracks": _string(), "reference_frame": _double(), "transform": _menu("none", "stabilize")}),
+    "Tracker4": NodeClass({"tracks": _table(), "reference_frame": _double(), "transform": _menu("none", "stabilize")}),
+    "Transform": NodeClass(
+        {
+            "translate": _xy(),
+            "rotate": _double(),
+            "scale": _size(1),
+            "skewX": _double(),
+            "skewY": _double(),
+            "skew_order": _menu("XY", "YX"),
+            "center": _xy(),
+            "invert_matrix": _bool(),
+            "filter": _menu(*FILTERS),
+            "clamp": _bool(),
+            "black_outside": _bool(True),
+            "motionblur": _double(),
+            "shutter": _double(0.5),
+        }
+    ),
     "STMap": NodeClass({"channels": _channels("all"), "uv": _channels("none"), "filter": _menu(*FILTERS)}, 2, 3),
 }
 

@@ -160,6 +160,10 @@ class Array_Knob(Knob):
     def arraySize(self) -> int:
         return self._size
 
+    def singleValue(self, view: Any = None) -> bool:
+        parts = {self._channel(index) for index in range(self._size)}
+        return len(parts) == 1
+
 
 class Double_Knob(Array_Knob): ...
 

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _PASSES = {"Dot", "Output", "NoOp", "Write", "Viewer"}
+_MOVES = {"CornerPin2D", "Tracker4", "Transform"}  # keep the format, and are not computed
 _NO_PICTURE = {"StickyNote", "BackdropNode"}
 _TAGS = {
     "no metadata": (),
@@ -180,6 +181,10 @@ def write_picture(write: Node, frame: int, path: Path) -> None:
 
 def format_of(node: Node, frame: int) -> Format:
     """The format of what a node gives; the script's where it gives nothing."""
+    while node._kind in _MOVES and node._inputs and node._inputs[0] is not None:
+        node = node._inputs[0]
+    if node._kind in _MOVES:
+        return node._host.format_named("")
     picture = picture_of(node, frame)
     width, height = picture.size
     if not width:
