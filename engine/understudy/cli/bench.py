@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from understudy.cli.synth import SIZE, parsed_size
-from understudy.cli.terminal import Stopped, print_facts, print_json, print_table, watching
+from understudy.cli.terminal import JSON, Stopped, print_facts, print_json, print_table, watching
 from understudy.errors import EngineError, SettingsError
 from understudy.progress import OnProgress
 from understudy.settings.project import ProjectFolder
@@ -36,7 +36,7 @@ def bench_io(
     ] = None,
     colorspace: Annotated[str, typer.Option(metavar="NAME", help="That the plate is in.")] = "ACES2065-1",
     model_size: Annotated[int, typer.Option(min=64, max=2048, help="Side of the model in pixels.")] = 1024,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Measure what a frame costs from plate to result without the network: step by step, the floor, the whole job.
 
@@ -58,7 +58,7 @@ def bench_io(
 
 @bench.command("resample")
 def bench_resample(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Compare ways to resample: how near a crop that is put back comes to its plate. Takes a minute or two."""
     from understudy.bench.filters import compare_filters
@@ -87,7 +87,7 @@ def bench_rpc(
     shot: Annotated[str | None, typer.Option(help="The shot; with --project.")] = None,
     model: Annotated[str | None, typer.Option(help="The model; with --project.")] = None,
     frame: Annotated[int | None, typer.Option(help="The frame; with --project.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Measure an engine of its own: 32 clients that poll while a swap runs, and one frame there and back.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from understudy.cli.project import DRY_RUN
-from understudy.cli.terminal import Stopped, print_json, print_table, say, watching
+from understudy.cli.terminal import JSON, Stopped, print_json, print_table, say, watching
 from understudy.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def synth_set(
 def synth_score(
     result: Annotated[str, typer.Argument(metavar="RESULT_PATTERN", help="Composites, or results with a matte.")],
     truth: Annotated[Path, typer.Argument(metavar="TRUTH_DIR", help="A set that synth set wrote.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Measure a result against the ideal swap, inside the exact face matte."""
     from understudy.synthetic.score import score_sequence
