@@ -96,8 +96,9 @@ def running(scheduler: Scheduler, job_id: str, stage: str, done: float) -> JobRe
 
 
 def expect_whole(folder: Path) -> int:
-    """Every picture that has its final name can be read whole; returns how many."""
-    whole = [path for path in folder.rglob("*.exr") if not path.name.startswith(".")]
+    """Every picture that has its final name can be read whole; returns how many. Hidden names are not final."""
+    found = [path.relative_to(folder) for path in folder.rglob("*.exr")]
+    whole = [folder / path for path in found if not any(part.startswith(".") for part in path.parts)]
     for path in whole:
         read_frame(path)
     return len(whole)
