@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -150,4 +151,8 @@ def test_the_second_signal_ends_it_at_once(serving: subprocess.Popen[str]) -> No
 def workers(engine: subprocess.Popen[str]) -> list[int]:
     """Children that a process started from any of its threads."""
     tasks = Path(f"/proc/{engine.pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    found: list[int] = []
+    for task in tasks:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended since
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
