@@ -13,10 +13,10 @@ from understudy.geometry import compose, crop_from_aligned, inverse, painted_fro
 from understudy.host_files import PatchMove, corner_pin_text, setting_text, tracker_text
 from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
-from understudy.jobs.shot import OpenedShot, open_shot
+from understudy.jobs.shot import open_shot
 from understudy.jobs.swap import face_scale_of
 from understudy.model.snapshot import newest_snapshot, read_snapshot
-from understudy.plates import format_frames, read_header
+from understudy.plates import format_frames
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["Delivered", "read_patch_move", "run_deliver"]
@@ -102,7 +102,7 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
         shot_name: The shot.
         model_name: The model whose crops are put back, into the face of its target identity. When None it is the face
             of the only target identity that has tracks of the shot, or the main face when none has, at the size that
-            the shot's facesets agree on.
+            the shot's facesets agree on, and as large as it was cropped: a model's own face scale is not known then.
 
     Raises:
         NoFaceError: No face was found in the shot yet.
@@ -129,12 +129,11 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
         size, scale = snapshot.preset.model.size, face_scale_of(folder, snapshot)
     else:
         size, scale = _size_of_facesets(folder, shot_name), 1.0
-    header = read_header(_first_file(shot))
     return PatchMove(
         shot=shot_name,
         side=size,
-        display_window=header.display_window,
-        pixel_aspect=header.pixel_aspect,
+        display_window=shot.display_window,
+        pixel_aspect=shot.pixel_aspect,
         plate_from_crop={
             number: inverse(
                 compose(painted_from_crop(size, scale), crop_from_aligned(size), alignments[number].aligned_from_plate)
@@ -142,10 +141,6 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
             for number in sorted(alignments)
         },
     )
-
-
-def _first_file(shot: OpenedShot) -> Path:
-    return shot.plate.path(shot.frames[0])
 
 
 def _only_target(folder: ProjectFolder, tracks: FoundTracks) -> str | None:

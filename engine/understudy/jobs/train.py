@@ -78,18 +78,9 @@ def run_train(
     if target_codes is None or source_codes is None:
         return None
     write_text(path / "model.json", json.dumps({"schema": "model-1", **vars(pair)}, indent=1) + "\n")
-    _LOGGER.info(
-        "Model %s: %s (%d faces) into %s (%d faces), preset %s, %d px, working space %s of %s",
-        model_name,
-        pair.source,
-        len(source_codes),
-        pair.target,
-        len(target_codes),
-        preset.name,
-        preset.model.size,
-        color.working,
-        color.name,
-    )
+    counts = f"{pair.source} ({len(source_codes)} faces) into {pair.target} ({len(target_codes)} faces)"
+    where = f"preset {preset.name}, {preset.model.size} px, working space {color.working} of {color.name}"
+    _LOGGER.info("Model %s: %s, %s", model_name, counts, where)
     facts = _facts(folder, pair, consent, facesets)
     if preset.model.kind == "identity":
         return _nothing_to_learn(path, preset, facts)
