@@ -15,7 +15,8 @@ from understudy.faces.face import Face
 from understudy.geometry import apply_transform, inverse, scale_of
 from understudy.model.swap_model import SwapModel, build_model
 from understudy.plates import Frame
-from understudy.settings.preset import ModelSettings, load_preset
+from understudy.settings.network import ModelSettings
+from understudy.settings.preset import load_preset
 from understudy.swap import codes_from_tensor, swap_face, tensor_from_codes, within_light_of
 from understudy.training.batches import CODE_RANGE
 

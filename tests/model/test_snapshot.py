@@ -13,14 +13,8 @@ from understudy.errors import ModelFileError, WriteError
 from understudy.model.snapshot import model_hash, read_facts, read_snapshot, write_snapshot
 from understudy.model.swap_model import SwapModel, build_model
 from understudy.model.tensor_file import read_record, write_tensors
-from understudy.settings.preset import (
-    DecoderSettings,
-    EncoderSettings,
-    InterSettings,
-    ModelSettings,
-    Preset,
-    load_preset,
-)
+from understudy.settings.network import DecoderSettings, EncoderSettings, InterSettings, ModelSettings
+from understudy.settings.preset import Preset, load_preset
 
 FACTS = {"training_space": {"gains": [1.0, 2.0, 0.5]}, "iteration": 7}
 

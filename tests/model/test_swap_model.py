@@ -6,14 +6,8 @@ import pytest
 import torch
 
 from understudy.model.swap_model import SwapModel, build_model
-from understudy.settings.preset import (
-    DecoderSettings,
-    EncoderSettings,
-    InterSettings,
-    ModelSettings,
-    load_preset,
-    preset_names,
-)
+from understudy.settings.network import DecoderSettings, EncoderSettings, InterSettings, ModelSettings
+from understudy.settings.preset import load_preset, preset_names
 
 
 def small(**changes: object) -> ModelSettings:

@@ -10,14 +10,9 @@ import pytest
 import torch
 
 from understudy.geometry import crop_side
-from understudy.settings.preset import (
-    DecoderSettings,
-    EncoderSettings,
-    InterSettings,
-    ModelSettings,
-    Preset,
-    TrainingSettings,
-)
+from understudy.settings.network import DecoderSettings, EncoderSettings, InterSettings, ModelSettings
+from understudy.settings.preset import Preset
+from understudy.settings.training import TrainingSettings
 from understudy.training.batches import FaceCodes, quantised
 
 

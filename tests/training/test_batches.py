@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from understudy.geometry import crop_side
-from understudy.settings.preset import Preset, TrainingSettings
+from understudy.settings.preset import Preset
+from understudy.settings.training import TrainingSettings
 from understudy.training.batches import FaceCodes, centre_codes, make_batch, quantised
 
 CPU = torch.device("cpu")

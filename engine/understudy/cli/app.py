@@ -19,6 +19,7 @@ from understudy.cli.looking import looking
 from understudy.cli.making import making
 from understudy.cli.project import identity, project, shot
 from understudy.cli.synth import synth
+from understudy.cli.training import training
 from understudy.errors import UnderstudyError
 
 __all__ = ["app", "main"]
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (project, making, looking, engine, installing):
+for part in (project, making, training, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")

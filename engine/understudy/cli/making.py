@@ -1,4 +1,4 @@
-"""Commands that do the work: extract, train, swap, deliver, preview, demo."""
+"""Commands that do the work: extract, swap, deliver, preview, demo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import JSON, Stopped, print_json, say, watching
-from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
+from understudy.jobs.asked import choose_preset, split_overrides, with_settings
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["making"]
@@ -53,52 +53,6 @@ def extract(
     say(f"the face spans {min(sizes):.0f} to {max(sizes):.0f} plate pixels; no face in {len(made.without_face)} frames")
     if made.too_small:
         say(f"{len(made.too_small)} faces were smaller than asked for and were left out")
-
-
-@making.command("train")
-def train(
-    context: typer.Context,
-    model: Annotated[str, typer.Argument(help="What the model is called.")],
-    preset: Annotated[str | None, _PRESET] = None,
-    source: Annotated[str | None, typer.Option(help="Source identity, when the project has several.")] = None,
-    target: Annotated[str | None, typer.Option(help="Target identity, when the project has several.")] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Iteration to reach.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train now.")] = None,
-    init_from: Annotated[
-        list[Path] | None, typer.Option(metavar="SNAPSHOT", help="Start from the weights of another model.")
-    ] = None,
-    settings: Annotated[list[str] | None, _SET] = None,
-    dry_run: Annotated[bool, DRY_RUN] = False,
-) -> None:
-    """Train a model, or go on training it."""
-    from understudy.faces.faceset import Faceset
-    from understudy.jobs.train import run_train
-    from understudy.provenance import check_consent
-
-    folder = ProjectFolder.open(context.obj)
-    chosen = choose_preset(folder, model, preset, settings or ())
-    if dry_run:
-        pair = model_pair(folder, model, source, target)
-        check_consent(folder, pair.source)
-        counts = [len(Faceset.open(folder.faceset(name)).records) for name in (pair.source, pair.target)]
-        say(
-            f"would train {folder.model(model)}: {pair.source} ({counts[0]} faces) into {pair.target} "
-            f"({counts[1]} faces), preset {chosen.name}, {chosen.model.size} px"
-        )
-        return
-    with watching() as on_progress:
-        result = run_train(
-            folder, model, chosen, source, target, iterations, minutes, tuple(init_from or ()), on_progress
-        )
-    if result is None:
-        raise Stopped
-    loss = f", loss {result.loss:.4f}" if result.loss is not None else ""
-    say(f"iteration {result.iteration}{loss}: {result.ended_because}")
-    say(f"snapshot {result.snapshot}")
-    if result.preview is not None:
-        say(f"preview  {result.preview}")
-    if not result.completed:
-        raise Stopped
 
 
 @making.command("swap")

@@ -8,7 +8,7 @@ from torch.amp.autocast_mode import is_autocast_available
 from torch.nn import functional
 
 from understudy.model.layers import SLOPE, ResidualBlock, Upsampler, convolution, repeat_for_pixel_shuffle
-from understudy.settings.preset import DecoderSettings
+from understudy.settings.network import DecoderSettings
 
 __all__ = ["Decoder"]
 

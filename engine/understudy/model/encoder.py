@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from understudy.model.layers import Downsampler, ResidualBlock
-from understudy.settings.preset import EncoderSettings
+from understudy.settings.network import EncoderSettings
 
 __all__ = ["Encoder"]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from understudy.model.layers import SLOPE, ResidualBlock, convolution
-from understudy.settings.preset import InterSettings
+from understudy.settings.network import InterSettings
 
 __all__ = ["ConvolutionalInter", "DenseInter", "build_inter"]
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from understudy.errors import ModelFileError, SettingsError
 from understudy.model.swap_model import SwapModel, build_model
 from understudy.model.tensor_file import read_record, read_tensors, tensors_sha256, write_tensors
-from understudy.settings.preset import ModelSettings, Preset, preset_from_json
+from understudy.settings.network import ModelSettings
+from understudy.settings.preset import Preset, preset_from_json
 
 __all__ = ["Snapshot", "expect_fit", "model_hash", "newest_snapshot", "read_facts", "read_snapshot", "write_snapshot"]
 

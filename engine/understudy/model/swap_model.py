@@ -11,7 +11,7 @@ from torch.nn import functional
 from understudy.model.decoder import Decoder
 from understudy.model.encoder import Encoder
 from understudy.model.inter import build_inter
-from understudy.settings.preset import ModelSettings
+from understudy.settings.network import ModelSettings
 
 __all__ = ["Description", "Identity", "SwapModel", "build_model"]
 

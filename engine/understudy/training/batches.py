@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from understudy.color.curve import LARGEST_KEPT, SMALLEST_KEPT
 from understudy.errors import SettingsError
-from understudy.settings.preset import TrainingSettings
+from understudy.settings.training import TrainingSettings
 from understudy.training.codes import relit
 
 __all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_codes", "make_batch", "quantised"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from understudy.model.swap_model import SwapModel
-from understudy.settings.preset import TrainingSettings
+from understudy.settings.training import TrainingSettings
 
 __all__ = ["average_weights", "learning_rate"]
 
