@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[2]
 WIDE = PhaseSettings(name="wide", until_iteration=3, batch=3, size=32, frozen=FrozenSettings(encoder=ThawSettings()))
 FINE = PhaseSettings(name="fine", rate=0.5, warp=0.01, losses=LossSettings(l1=1.0, gradient=0.5))
 
+ALL_FROZEN = FrozenSettings(**{part: ThawSettings() for part in ("encoder", "inter", "target", "source")})
+
 
 def with_phases(preset: Preset, *phases: PhaseSettings) -> Preset:
     return preset.model_copy(update={"training": preset.training.model_copy(update={"phases": phases})})
@@ -214,6 +216,8 @@ def test_batch_and_rate_of_a_run_can_be_changed_when_it_goes_on(
         (PhaseSettings(name="one", size=128), "64 px cannot be averaged down"),
         (PhaseSettings(name="one", losses=LossSettings(l1=1.0, coarse=1.0)), "paints one size only"),
         (PhaseSettings(name="one", losses=LossSettings(l1=1.0, matte=1.0)), "predicts no matte"),
+        (PhaseSettings(name="one", frozen=FrozenSettings(decoder=ThawSettings())), "freezes the decoder, which"),
+        (PhaseSettings(name="one", frozen=ALL_FROZEN), "freezes all that could learn"),
     ],
 )
 def test_what_the_network_cannot_do_is_refused_before_anything_is_written(

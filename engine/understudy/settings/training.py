@@ -95,11 +95,8 @@ class FrozenSettings(Settings):
     source: ThawSettings | None = None
     """The source identity's decoder."""
 
-    @model_validator(mode="after")
-    def _something_must_learn(self) -> FrozenSettings:
-        if None not in (self.encoder, self.inter, self.target, self.source):
-            raise ValueError("all four parts are frozen, so that nothing would learn: leave one out")
-        return self
+    decoder: ThawSettings | None = None
+    """The decoder, of networks with one for both identities."""
 
 
 class PhaseSettings(Settings):

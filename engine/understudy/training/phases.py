@@ -18,10 +18,10 @@ from understudy.training.standing import RECENT, Standing
 
 __all__ = ["PARTS", "Part", "Phase", "expect_trainable", "freeze", "part_modules", "phase_at", "phases_of", "thawed"]
 
-Part = Literal["encoder", "inter", "target", "source"]
+Part = Literal["encoder", "inter", "target", "source", "decoder"]
 
 PARTS: tuple[Part, ...] = get_args(Part)
-"""What can be frozen: the encoder, whatever stands between, and each identity's decoder."""
+"""What can be frozen: the encoder, whatever stands between, and each identity's decoder or the one that both share."""
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def train(
     clock = RunClock(end, minutes)
     phase = phase_at(phases, standing, clock.share(standing.iteration))
     applied: tuple[str, frozenset[str]] | None = None
-    drawn, wanted_batches = (standing, phase), batches(standing, phase)
+    drawn, wanted_batches = _draw(standing, phase), batches(standing, phase)
     started, held_up = time.monotonic(), 0.0
     last_save, last_report = started, -math.inf
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
@@ -189,12 +189,8 @@ def train(
 
             # Both identities are seen at once; each is painted by its own decoder
             try:
-                if (drawn[0].iteration, drawn[0].roll_backs, drawn[1]) != (
-                    standing.iteration,
-                    standing.roll_backs,
-                    phase,
-                ):
-                    wanted_batches = batches(standing, phase)  # the clock has begun a phase, or it was rolled back
+                if drawn != _draw(standing, phase):  # the clock has begun a phase, or it was rolled back
+                    wanted_batches = batches(standing, phase)
                 for_target, for_source = wanted_batches
                 seen = torch.cat([for_target.seen, for_source.seen])
                 torch.manual_seed(_noise_seed(settings.seed, standing))
@@ -211,13 +207,12 @@ def train(
                 limit = gradient_limit(phase.settings, standing.lengths)
                 length = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
                 upcoming = replace(standing, iteration=standing.iteration + 1)
-                drawn = (upcoming, phase_at(phases, upcoming, clock.share(upcoming.iteration)))
-                wanted_batches = batches(*drawn)
+                then = phase_at(phases, upcoming, clock.share(upcoming.iteration))
+                drawn, wanted_batches = _draw(upcoming, then), batches(upcoming, then)
                 numbers = torch.stack([loss_target.detach(), loss_source.detach(), length.detach()]).tolist()
             except torch.OutOfMemoryError as error:
-                raise TrainingError(
-                    _memory_is_full(preset, phase, place, saved), iteration=standing.iteration
-                ) from error
+                message = _memory_is_full(preset, phase, place, saved)
+                raise TrainingError(message, iteration=standing.iteration) from error
 
             # A number that is none never reaches the weights: stop, or go back and on with other faces
             if not all(math.isfinite(number) for number in numbers):
@@ -304,6 +299,11 @@ def _keep_preset(model_folder: Path, preset: Preset) -> None:
         if field in before and before[field] != value:
             _log.info("Training setting %s is now %s; it was %s.", field, value, before[field])
     write_text(path, preset.to_json() + "\n")
+
+
+def _draw(standing: Standing, phase: Phase) -> tuple[int, int, str]:
+    """Which batches were drawn: those of another iteration, attempt or phase are others."""
+    return standing.iteration, standing.roll_backs, phase.name
 
 
 def _noise_seed(seed: int, standing: Standing) -> int:
