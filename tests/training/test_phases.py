@@ -191,8 +191,10 @@ def test_log_and_progress_say_which_phase_is_on(
         until=4,
         on_progress=lambda report: messages.append(report.message) is None,
     )
-    assert [line["phase"] for line in log_lines(tmp_path / "model")] == ["wide", "wide", "wide", "fine"]
-    assert [line["batch"] for line in log_lines(tmp_path / "model")] == [3, 3, 3, 2]
+    *lines, at_the_save = log_lines(tmp_path / "model")
+    assert [line["phase"] for line in lines] == ["wide", "wide", "wide", "fine"]
+    assert [line["batch"] for line in lines] == [3, 3, 3, 2]
+    assert (at_the_save["iteration"], at_the_save["phase"]) == (4, "fine")
     assert messages[2].startswith("iteration 3 (wide), loss ") and messages[3].startswith("iteration 4 (fine), loss ")
     assert "Phase wide from iteration 0: batch 3, 32 px" in caplog.text and "encoder frozen" in caplog.text
 

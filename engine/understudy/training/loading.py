@@ -69,7 +69,11 @@ def load_face_codes(
             path=str(faceset.folder),
         )
 
+    loaded = 0
+
     def told(done: int) -> bool:
+        nonlocal loaded
+        loaded = done
         return on_progress(Progress("loading faces", done, len(chosen), faceset.identity))
 
     keys = [_row_key(faceset, record, size, margin) for record in chosen]
@@ -81,7 +85,7 @@ def load_face_codes(
         lambda number: _row(faceset, chosen[number], color, size, margin),
         told,
     )
-    if crops is None or not told(len(chosen)):
+    if crops is None or (loaded < len(chosen) and not told(len(chosen))):
         return None
     poses = np.array([record.alignment.pose[:2] for record in chosen], np.float32)
     return FaceCodes(crops.codes, crops.mattes, crops.areas, poses)

@@ -155,14 +155,14 @@ def train(
         if standing.recent:
             measured = measured_losses(average, held_out, preset)
             keep_best(model_folder / SNAPSHOTS, judged(measured, standing, preset), average, preset, facts_now)
-            if measured:
+            if done_now:
                 write_report(model_folder / LOG_NAME, standing, phase, clock, rate, **measured)
         for folder in (CHECKPOINTS, SNAPSHOTS):
             keep_newest(model_folder / folder, settings.keep)
         saved = standing.iteration
 
     done_now, rolled_back, rate = 0, 0, 0.0
-    clock = RunClock(end, minutes)
+    clock = RunClock(end, minutes, marks=((0.0, standing.iteration, 0),))
     phase = phase_at(phases, standing, clock.share(standing.iteration))
     applied: tuple[str, frozenset[str]] | None = None
     drawn, wanted_batches = _draw(standing, phase), batches(standing, phase)
