@@ -120,3 +120,9 @@ def test_a_disk_without_room_is_told_before_the_work(cache: Cache, monkeypatch: 
     monkeypatch.setattr(crop_cache.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 1))
     with pytest.raises(WriteError, match=r"cache of 3 crops needs 0\.0 GiB.*Make room and train again"):
         cache("abc")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(WriteError, match=r"cache cannot be written: .*make room, or get the right to write there"):
+        cached_crops(tmp_path / "cache", "training", 8, ["a"], Maker("a"), lambda _: True)

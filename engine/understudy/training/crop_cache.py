@@ -146,8 +146,8 @@ def _write(
         write_text(hidden / "index.json", json.dumps({"schema": _SCHEMA, "rows": list(keys)}))
     except OSError as error:
         raise WriteError(
-            f"{hidden.parent} cannot be written: {error.strerror or error}. Training keeps its copy of the faceset's crops "
-            "there: make room, or get the right to write there.",
+            f"{hidden.parent} cannot be written: {error.strerror or error}. Training keeps its copy of the faceset's "
+            "crops there: make room, or get the right to write there.",
             path=str(hidden.parent),
         ) from error
     return True
