@@ -83,6 +83,7 @@ def test_the_whole_job_runs_on_a_photograph(here: list[str], portrait_project: P
     changed = (comp.pixels != plate.pixels).any(axis=2)
     assert 0.005 < changed.mean() < 0.2
     assert sorted(path.name for path in (portrait_project.model("hero") / "snapshots").iterdir()) == [
+        "best.safetensors",
         "iteration-000000003.safetensors",
         "iteration-000000005.safetensors",
     ]

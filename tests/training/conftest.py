@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +12,15 @@ import pytest
 import torch
 
 from understudy.geometry import crop_side
+from understudy.progress import Progress
 from understudy.settings.network import DecoderSettings, EncoderSettings, InterSettings, ModelSettings
 from understudy.settings.preset import Preset
 from understudy.settings.training import TrainingSettings
 from understudy.training.batches import FaceCodes, quantised
+from understudy.training.preview import PictureFromCodes
+from understudy.training.trainer import TrainingResult, train
+
+Run = Callable[..., TrainingResult]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +68,15 @@ def source(preset: Preset) -> FaceCodes:
     return disc_faces(6, 0.5, preset)
 
 
+@pytest.fixture
+def with_poses(target: FaceCodes) -> FaceCodes:
+    """The target's faces with a pose each and eyes at the top left."""
+    areas = np.zeros((len(target), 20, 20, 2), np.uint8)
+    areas[:, 4:10, 4:10, 0] = 255
+    poses = np.array([[0, 0], [1, 1], [2, 2], [40, -15]], np.float32)
+    return FaceCodes(target.codes, target.mattes, areas, poses)
+
+
 def grey_picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return (np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
 
@@ -68,3 +84,37 @@ def grey_picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 @pytest.fixture
 def picture_from_codes() -> object:
     return grey_picture
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, preset: Preset, target: FaceCodes, source: FaceCodes, picture_from_codes: PictureFromCodes
+) -> Run:
+    """Trains the tiny preset in `tmp_path/NAME`."""
+
+    def go(name: str = "model", **changes: Any) -> TrainingResult:
+        training = {key: changes.pop(key) for key in list(changes) if key in type(preset.training).model_fields}
+        end = changes.pop("until", 6)
+        chosen = changes.pop("preset", preset)
+        chosen = chosen.model_copy(update={"training": chosen.training.model_copy(update=training)})
+        return train(
+            tmp_path / name,
+            chosen,
+            changes.pop("target", target),
+            changes.pop("source", source),
+            {"made by": "a test"},
+            iterations=end,
+            device="cpu",
+            picture_from_codes=picture_from_codes,
+            **changes,
+        )
+
+    return go
+
+
+def stop_after(count: int) -> Callable[[Progress], bool]:
+    return lambda progress: progress.done < count
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("iteration-*")}

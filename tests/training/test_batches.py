@@ -9,7 +9,7 @@ import torch
 from understudy.geometry import crop_side
 from understudy.settings.preset import Preset
 from understudy.settings.training import TrainingSettings
-from understudy.training.batches import FaceCodes, centre_codes, make_batch, quantised
+from understudy.training.batches import FaceCodes, centre_batch, centre_codes, make_batch, quantised
 
 CPU = torch.device("cpu")
 STILL = TrainingSettings(
@@ -96,3 +96,54 @@ def test_mirroring_turns_half_of_the_faces_round(source: FaceCodes) -> None:
     columns = torch.arange(64.0)
     middles = (batch.matte[:, 0].sum(1) * columns).sum(1) / batch.matte[:, 0].sum((1, 2))
     assert 0.2 < (middles < 31.4).float().mean() < 0.8
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 3), slice(3, 4)])
+def test_a_share_of_a_batch_is_that_part_of_the_whole(preset: Preset, source: FaceCodes, rows: slice) -> None:
+    settings = preset.training.model_copy(update={"batch": 4, "flip": True})
+    whole = make_batch(source, 64, settings, (7, 0), CPU)
+    share = make_batch(source, 64, settings, (7, 0), CPU, rows=rows)
+    assert torch.equal(share.seen, whole.seen[rows])
+    assert torch.equal(share.wanted, whole.wanted[rows])
+    assert torch.equal(share.matte, whole.matte[rows])
+
+
+def test_a_smaller_batch_shows_the_same_faces_averaged(preset: Preset, source: FaceCodes) -> None:
+    whole = make_batch(source, 64, preset.training, (7, 0), CPU)
+    small = make_batch(source, 64, preset.training, (7, 0), CPU, side=16)
+    assert small.seen.shape == small.wanted.shape == (2, 3, 16, 16) and small.matte.shape == (2, 1, 16, 16)
+    for name, span in (("seen", 0.3), ("wanted", 0.3), ("matte", 1.0)):
+        averaged = torch.nn.functional.avg_pool2d(getattr(whole, name), 4)
+        # the disc's edge is a pixel wide here; moved by half a pixel it would differ by 0.04 of its span
+        assert (averaged - getattr(small, name)).abs().mean() < 0.03 * span, name
+
+
+def test_areas_move_with_the_faces(with_poses: FaceCodes) -> None:
+    """The eyes' map here is a part of the matte's place, so it must lie there however a face is placed."""
+    settings = STILL.model_copy(update={"eyes_weight": 1.0, "shift": 0.1, "turn_degrees": 20.0, "batch": 8})
+    as_large = np.kron(with_poses.areas[..., 0], np.ones((1, 4, 4), np.uint8))  # as another matte, at the crops' size
+    marked = FaceCodes(with_poses.codes, as_large, with_poses.areas)
+    batch = make_batch(marked, 64, settings, (3, 0), CPU)
+    assert batch.areas is not None and batch.areas.shape == (8, 2, 64, 64)
+    assert (batch.areas[:, :1] - batch.matte).abs().mean() < 0.02 < batch.matte.mean()
+    assert not batch.areas[:, 1].any()
+
+
+def test_areas_are_made_only_where_something_weighs_by_them(with_poses: FaceCodes) -> None:
+    assert make_batch(with_poses, 64, STILL, (0, 0), CPU).areas is None
+
+
+def test_a_batch_of_faces_as_they_are_holds_their_middle(with_poses: FaceCodes) -> None:
+    batch = centre_batch(with_poses, np.array([2]), 64, CPU)
+    assert torch.equal(batch.wanted, centre_codes(with_poses, np.array([2]), 64, CPU))
+    assert torch.equal(batch.matte[0, 0] * 255, torch.from_numpy(with_poses.mattes[2, 8:-8, 8:-8]).float())
+    # the map's cells of four pixels from 16 to 40 of the crop begin 8 pixels earlier in its middle
+    assert batch.areas is not None
+    assert batch.areas[0, 0, 12:28, 12:28].min() == 1.0 and not batch.areas[0, 0, 36:].any()
+
+
+def test_areas_and_poses_of_other_faces_are_a_mistake(target: FaceCodes) -> None:
+    with pytest.raises(ValueError, match="are none of 4 crops"):
+        FaceCodes(target.codes, target.mattes, np.zeros((3, 4, 4, 2), np.uint8))
+    with pytest.raises(ValueError, match="are none of 4 crops"):
+        FaceCodes(target.codes, target.mattes, None, np.zeros((4, 3), np.float32))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faces.conftest import made_up_landmarks
 from understudy.color import DEFAULT_CONFIG, ColorConfig
-from understudy.errors import FacesetError, SettingsError
+from understudy.errors import FacesetError, PlateError, SettingsError
 from understudy.faces.alignment import align_face
 from understudy.faces.crop import crop_face
 from understudy.faces.face import Face
@@ -52,3 +52,48 @@ def test_an_empty_faceset_says_what_to_run(tmp_path: Path, color: ColorConfig) -
 
 def test_loading_stops_when_asked(faceset: Faceset, color: ColorConfig) -> None:
     assert load_face_codes(faceset, color, load_preset("identity", ["model.size=64"]), lambda _: False) is None
+
+
+def test_a_faceset_is_read_once_and_mapped_ever_after(
+    faceset: Faceset, color: ColorConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = load_preset("identity", ["model.size=64"])
+    first = load_face_codes(faceset, color, preset)
+    monkeypatch.setattr(Faceset, "read_crop", lambda *_: pytest.fail("the cache should be read"))
+    again = load_face_codes(faceset, color, preset)
+    assert first is not None and again is not None and isinstance(again.codes, np.memmap)
+    for name in ("codes", "mattes", "areas", "poses"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    assert again.areas is not None and again.areas.shape == (1, 20, 20, 2)
+    np.testing.assert_allclose(again.poses, [faceset.records["sh010", 1].alignment.pose[:2]], atol=1e-4)
+
+
+def test_another_exposure_of_the_shot_makes_the_codes_anew(faceset: Faceset, color: ColorConfig) -> None:
+    preset = load_preset("identity", ["model.size=64"])
+    load_face_codes(faceset, color, preset)
+    brighter = faceset.finished_shot(
+        "sh010", "ACEScg", frozenset((1,)), Normalisation(white_balance=True, exposure=1.0), {1: "x"}
+    )
+    faces = load_face_codes(brighter, color, preset)
+    low, high = CODE_RANGE
+    expected = brighter.shots["sh010"].training.encode(np.full((1, 1, 3), 0.7, np.float32))
+    assert faces is not None
+    np.testing.assert_allclose(faces.codes[0, 40, 40] / 65535 * (high - low) + low, expected[0, 0], atol=0.002)
+    assert len(list((faceset.folder / "cache").iterdir())) == 1
+
+
+def test_a_crop_written_anew_is_read_anew(faceset: Faceset, color: ColorConfig) -> None:
+    preset = load_preset("identity", ["model.size=64"])
+    load_face_codes(faceset, color, preset)
+    path = faceset.crop_path("sh010", 1)
+    path.write_bytes(b"no picture")
+    with pytest.raises(PlateError):
+        load_face_codes(faceset, color, preset)
+
+
+def test_some_crops_can_be_loaded_as_a_part_of_their_own(faceset: Faceset, color: ColorConfig) -> None:
+    preset = load_preset("identity", ["model.size=64"])
+    load_face_codes(faceset, color, preset)
+    part = load_face_codes(faceset, color, preset, records=list(faceset.records.values()), part="held-out")
+    assert part is not None and len(part) == 1
+    assert sorted(path.name[:8] for path in (faceset.folder / "cache").iterdir()) == ["held-out", "training"]

@@ -72,8 +72,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
         raise UnknownNameError("preset", name, preset_names())
     values = read_yaml(path)
     _take_schema(values, str(path))
-    where = f"--set on preset {name}" if overrides else str(path)
-    return validated(Preset, apply_overrides(values, overrides), where)
+    return validated(Preset, values, str(path)).with_overrides(overrides)
 
 
 def preset_from_json(text: str, where: str) -> Preset:

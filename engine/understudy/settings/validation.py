@@ -107,25 +107,44 @@ def validated(
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The values with `field.inner=value` overrides applied; each value is read as YAML.
 
+    An entry of a list goes by its `name`: `training.phases.fine.batch=2`.
+
     Raises:
-        SettingsError: An override is not of this form.
+        SettingsError: An override is not of this form, or names an entry that is not there.
     """
     changed = dict(values)
     for override in overrides:
         field, equals, text = override.partition("=")
         if not equals or not field.strip():
             raise SettingsError(f"--set {_short(override)}: write --set field=value, for instance training.batch=4.")
-        level = changed
+        level: Any = changed
         *outer, last = field.strip().split(".")
         for part in outer:
-            inner = level.get(part)
-            level[part] = dict(inner) if isinstance(inner, dict) else {}
-            level = level[part]
+            level = _copied_inside(level, part, override)
+        if not isinstance(level, dict):
+            raise SettingsError(
+                f"--set {_short(override)}: name a field of one of the {outer[-1]}, or change the whole."
+            )
         try:
             level[last] = yaml.load(text, Loader=_BoundedLoader)  # noqa: S506  # a SafeLoader
         except (yaml.YAMLError, ValueError) as cause:
             raise SettingsError(f"--set {_short(override)}: this is not a value.") from cause
     return changed
+
+
+def _copied_inside(level: Any, part: str, override: str) -> Any:
+    """What is called `part` in a mapping or a list, as a copy that has taken its place."""
+    if isinstance(level, list):
+        names = [str(entry.get("name")) for entry in level if isinstance(entry, dict)]
+        if part not in names:
+            known = f"there is: {', '.join(names)}" if names else "there is none yet"
+            raise SettingsError(f"--set {_short(override)}: nothing is called '{_short(part)}' there; {known}.")
+        number = next(at for at, one in enumerate(level) if isinstance(one, dict) and str(one.get("name")) == part)
+        level[number] = dict(level[number])
+        return level[number]
+    inner = level.get(part)
+    level[part] = dict(inner) if isinstance(inner, dict) else list(inner) if isinstance(inner, list | tuple) else {}
+    return level[part]
 
 
 def _yaml_reason(cause: Exception) -> str:

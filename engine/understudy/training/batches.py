@@ -1,7 +1,9 @@
 """Face crops in memory, and the batches that are made of them.
 
 Every draw is keyed by seed, iteration and identity, and by nothing else: a run that was resumed sees the batches that
-an uninterrupted one would have seen.
+an uninterrupted one would have seen. What is drawn for a batch does not depend on who makes it or how much of it, so
+that several processes can each make their share of the same one. Draws are a few numbers for each face and made on the
+processor; all work on pixels is done for the whole batch at once, on the device.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from understudy.color.curve import LARGEST_KEPT, SMALLEST_KEPT
-from understudy.errors import SettingsError
 from understudy.settings.training import TrainingSettings
 from understudy.training.codes import relit
+from understudy.training.sampling import drawn_faces
 
-__all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_codes", "make_batch", "quantised"]
+__all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_batch", "centre_codes", "make_batch", "quantised"]
 
 CODE_RANGE = (SMALLEST_KEPT, LARGEST_KEPT)
 """Codes that 0 and 65535 stand for; in between the steps are 1/32768, finer than half precision at 1."""
@@ -36,11 +38,16 @@ class FaceCodes:
     Attributes:
         codes: (N, S, S, 3) uint16 RGB, `quantised` training space. S is `crop_side`: the model's square and the margin
             round it, from which the random turns and shifts are filled. May be a memory map.
-        mattes: (N, S, S) uint8, 255 inside the face.
+        mattes: (N, S, S) uint8, 255 inside the face. May be a memory map.
+        areas: (N, A, A, 2) uint8 over the same square, mostly smaller: 255 in the eyes, and in the mouth. None where it
+            is not known where they are.
+        poses: (N, 2) float32, yaw and pitch in degrees. None where they are not known.
     """
 
     codes: npt.NDArray[np.uint16]
     mattes: npt.NDArray[np.uint8]
+    areas: npt.NDArray[np.uint8] | None = None
+    poses: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         shape = self.codes.shape
@@ -48,6 +55,10 @@ class FaceCodes:
             raise ValueError(f"codes {shape} and mattes {self.mattes.shape} are no crops")
         if self.codes.dtype != np.uint16 or self.mattes.dtype != np.uint8:
             raise ValueError("codes are uint16 and mattes uint8")
+        if self.areas is not None and (self.areas.shape[::3] != (shape[0], 2) or self.areas.dtype != np.uint8):
+            raise ValueError(f"areas {self.areas.shape} are none of {shape[0]} crops")
+        if self.poses is not None and self.poses.shape != (shape[0], 2):
+            raise ValueError(f"poses {self.poses.shape} are none of {shape[0]} crops")
 
     def __len__(self) -> int:
         return self.codes.shape[0]
@@ -61,11 +72,14 @@ class Batch:
         seen: (B, 3, size, size) float32, training space: the faces, warped; what the network is given.
         wanted: (B, 3, size, size) float32, training space: the same faces unwarped; what it should paint.
         matte: (B, 1, size, size) float32, 0..1, of the wanted faces.
+        areas: (B, 2, size, size) float32, 0..1, of the wanted faces: the eyes, and the mouth. None when nothing weighs
+            by them.
     """
 
     seen: Tensor
     wanted: Tensor
     matte: Tensor
+    areas: Tensor | None = None
 
 
 def quantised(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
@@ -87,15 +101,38 @@ def centre_codes(faces: FaceCodes, indices: npt.NDArray[np.int64], size: int, de
         size: Of the model's square, in pixels.
         device: Where the result lies.
     """
-    codes, _ = _taken(faces, indices, device)
-    start = (codes.shape[-1] - size) // 2
-    return codes[:, :, start : start + size, start : start + size].contiguous()
+    return _centre(_taken_codes(faces, indices, device), size)
+
+
+def centre_batch(faces: FaceCodes, indices: npt.NDArray[np.int64], size: int, device: torch.device) -> Batch:
+    """Some faces as they are, without any draw: what is seen is what is wanted.
+
+    Args:
+        faces: Of one identity.
+        indices: (B,) which of them.
+        size: Of the model's square, in pixels.
+        device: Where the batch lies.
+    """
+    codes = centre_codes(faces, indices, size, device)
+    matte = _centre(_taken_shares(faces.mattes[..., None], indices, device), size)
+    if faces.areas is None:
+        return Batch(codes, codes, matte)
+    share = torch.eye(2, 3, device=device).repeat(len(indices), 1, 1) * (size / faces.codes.shape[1])
+    grid = functional.affine_grid(share, [len(indices), 2, size, size], align_corners=False)
+    return Batch(codes, codes, matte, _sampled(_taken_shares(faces.areas, indices, device), grid, "bilinear"))
 
 
 def make_batch(
-    faces: FaceCodes, size: int, settings: TrainingSettings, key: tuple[int, int], device: torch.device
+    faces: FaceCodes,
+    size: int,
+    settings: TrainingSettings,
+    key: tuple[int, ...],
+    device: torch.device,
+    *,
+    side: int | None = None,
+    rows: slice = slice(None),
 ) -> Batch:
-    """The batch of one identity in one iteration.
+    """The batch of one identity in one iteration, or a part of it.
 
     Each face is drawn, turned, zoomed, shifted and put in another light; what the network sees is warped as well, so
     that it cannot copy shapes but must know the face. Position and warp make one grid, so that every picture is
@@ -103,42 +140,71 @@ def make_batch(
 
     Args:
         faces: Of one identity.
-        size: Of the model's square, in pixels.
+        size: Of the model's square, in pixels of the crops.
         settings: Batch, seed, and how strongly to change what is drawn.
-        key: Iteration and a number that stands for the identity.
+        key: Iteration, a number that stands for the identity, and what else shall bring other draws.
         device: Where the batch is made.
+        side: Of the pictures of the batch, in pixels; `size` when None. Where it is less, crops are averaged down.
+        rows: Which faces of the batch to make, all by default. Others draw the same for the rest.
     """
     draws = _generator(settings.seed, *key)
-    count = settings.batch
-    indices = torch.randint(len(faces), (count,), generator=draws).numpy()
+    indices = drawn_faces(len(faces), faces.poses, settings, draws)
     placing = _placing(settings, size / faces.codes.shape[1], draws)
-    warp = torch.randn(count, 2, _WARP_POINTS, _WARP_POINTS, generator=draws) * (2.0 * settings.warp)
+    warp = torch.randn(settings.batch, 2, _WARP_POINTS, _WARP_POINTS, generator=draws) * (2.0 * settings.warp)
     light = _light(settings, draws)
 
-    codes, mattes = _taken(faces, indices, device)
-    placing, warp, light = placing.to(device), warp.to(device), light.to(device)
-    square = functional.affine_grid(_upright(count, device), [count, 1, size, size], align_corners=False)
-    bent = square + _enlarged(warp, size).permute(0, 2, 3, 1)
+    indices, side = indices[rows], size if side is None else side
+    placing, warp, light = placing[rows].to(device), warp[rows].to(device), light[rows].to(device)
+    codes = _averaged(_taken_codes(faces, indices, device), size // side)
+    mattes = _averaged(_taken_shares(faces.mattes[..., None], indices, device), size // side)
+    count = len(indices)
+    square = functional.affine_grid(_upright(count, device), [count, 1, side, side], align_corners=False)
+    bent = square + _enlarged(warp, side).permute(0, 2, 3, 1)
     wanted_grid, seen_grid = _placed(placing, square), _placed(placing, bent)
     both = torch.cat([_sampled(codes, seen_grid, "bilinear"), _sampled(codes, wanted_grid, "bicubic")])
-    both = relit(both, _enlarged(light, size).repeat(2, 1, 1, 1))
-    return Batch(both[:count], both[count:], _sampled(mattes, wanted_grid, "bilinear"))
+    both = relit(both, _enlarged(light, side).repeat(2, 1, 1, 1))
+    areas = None
+    if faces.areas is not None and (settings.eyes_weight > 0.0 or settings.mouth_weight > 0.0):
+        areas = _sampled(_taken_shares(faces.areas, indices, device), wanted_grid, "bilinear")
+    return Batch(both[:count], both[count:], _sampled(mattes, wanted_grid, "bilinear"), areas)
 
 
-def _generator(seed: int, iteration: int, identity: int) -> torch.Generator:
-    key = hashlib.blake2b(f"{seed} {iteration} {identity}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
+def _generator(seed: int, *key: int) -> torch.Generator:
+    text = " ".join(str(number) for number in (seed, *key))
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
 
 
-def _taken(faces: FaceCodes, indices: npt.NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
-    if len(faces) == 0:
-        raise SettingsError("There are no faces to learn from.")
-    stored = torch.from_numpy(np.ascontiguousarray(faces.codes[indices]).view(np.int16)).to(device)
-    low, high = CODE_RANGE
+def _taken_codes(faces: FaceCodes, indices: npt.NDArray[np.int64], device: torch.device) -> Tensor:
+    """(B, 3, S, S) float32, training space."""
     # int16 is what every version of PyTorch can move; the mask makes the upper half positive again
+    stored = _moved(np.ascontiguousarray(faces.codes[indices]).view(np.int16), device)
+    low, high = CODE_RANGE
     codes = (stored.to(torch.int32) & 0xFFFF).to(torch.float32) * ((high - low) / 65535.0) + low
-    mattes = torch.from_numpy(np.ascontiguousarray(faces.mattes[indices])).to(device).to(torch.float32) / 255.0
-    return codes.permute(0, 3, 1, 2), mattes[:, None]
+    return codes.permute(0, 3, 1, 2)
+
+
+def _taken_shares(maps: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64], device: torch.device) -> Tensor:
+    """(B, C, S, S) float32, 0..1, of maps (N, S, S, C)."""
+    return _moved(np.ascontiguousarray(maps[indices]), device).to(torch.float32).permute(0, 3, 1, 2) / 255.0
+
+
+def _moved(values: npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    """On the device; to CUDA from pinned memory, so that the copy waits for no kernel and no kernel for the host."""
+    tensor: Tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def _centre(pictures: Tensor, size: int) -> Tensor:
+    start = (pictures.shape[-1] - size) // 2
+    return pictures[:, :, start : start + size, start : start + size].contiguous()
+
+
+def _averaged(pictures: Tensor, shrink: int) -> Tensor:
+    """The pictures at a whole fraction of their side, over the same square."""
+    if shrink <= 1:
+        return pictures
+    return functional.adaptive_avg_pool2d(pictures, round(pictures.shape[-1] / shrink))
 
 
 def _placing(settings: TrainingSettings, share: float, draws: torch.Generator) -> Tensor:

@@ -1,6 +1,7 @@
 """What training resumes from: weights, their average, and the optimiser's memory, one file for each time it was saved.
 
-Random draws are keyed by the iteration (batches.py), so a checkpoint needs no state of a random generator.
+Random draws are keyed by the iteration (batches.py), so a checkpoint needs no state of a random generator. What else
+the next iteration depends on is its `Standing`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from understudy.model.snapshot import expect_fit, read_snapshot
 from understudy.model.swap_model import SwapModel
 from understudy.model.tensor_file import read_tensors, write_tensors
 from understudy.settings.preset import Preset, preset_from_json
+from understudy.training.optimiser import load_memory, memory_tensors
+from understudy.training.standing import Standing
 
 __all__ = ["Resumed", "begin_from", "keep_newest", "resume", "save_checkpoint", "saved_path"]
 
@@ -34,12 +37,17 @@ class Resumed:
     """Where training goes on.
 
     Attributes:
-        iteration: How many iterations the weights have seen.
+        standing: Iteration, phase, and what else the next iteration depends on.
         path: The checkpoint.
     """
 
-    iteration: int
+    standing: Standing
     path: Path
+
+    @property
+    def iteration(self) -> int:
+        """How many iterations the weights have seen."""
+        return self.standing.iteration
 
 
 def saved_path(folder: Path, iteration: int) -> Path:
@@ -49,7 +57,7 @@ def saved_path(folder: Path, iteration: int) -> Path:
 
 def save_checkpoint(
     folder: Path,
-    iteration: int,
+    standing: Standing,
     model: SwapModel,
     average: SwapModel,
     optimizer: torch.optim.Optimizer,
@@ -59,10 +67,10 @@ def save_checkpoint(
 
     Args:
         folder: For checkpoints.
-        iteration: How many iterations the weights have seen.
+        standing: Where training stands.
         model: The weights that are learning.
         average: Their running average.
-        optimizer: AdamW over `model.parameters()`, in that order.
+        optimizer: Over the model's weights.
         preset: That the model was built from.
 
     Raises:
@@ -70,11 +78,10 @@ def save_checkpoint(
     """
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        memory: Mapping[str, Tensor] = optimizer.state.get(parameter, {})
-        tensors |= {f"optimizer/{key}/{name}": value for key, value in memory.items()}
-    path = saved_path(folder, iteration)
-    write_tensors(path, _SCHEMA, tensors, {"iteration": iteration, "preset": json.loads(preset.to_json())})
+    tensors |= memory_tensors(optimizer, model)
+    path = saved_path(folder, standing.iteration)
+    record = {"iteration": standing.iteration, "standing": standing.to_json(), "preset": json.loads(preset.to_json())}
+    write_tensors(path, _SCHEMA, tensors, record)
     return path
 
 
@@ -89,7 +96,7 @@ def resume(
         folder: For checkpoints; need not exist.
         model: Built from `preset`; changed.
         average: The same.
-        optimizer: AdamW over `model.parameters()`; changed.
+        optimizer: Over the model's weights; changed.
         preset: The model is refused when its network is not the one that the checkpoint was made with.
 
     Raises:
@@ -100,9 +107,7 @@ def resume(
     for path in reversed(paths):
         try:
             tensors, record = read_tensors(path, _SCHEMA, "checkpoint")
-            iteration = record.get("iteration")
-            if not isinstance(iteration, int) or not isinstance(record.get("preset"), dict):
-                raise ModelFileError(f"The checkpoint {path} does not say where it stands.", path=str(path))
+            standing = _standing(record, path)
             _expect_same_network(preset, record["preset"], path)
             for kind in ("model", "average"):
                 expect_fit(_part(tensors, kind), preset.model, path, "checkpoint")
@@ -111,8 +116,8 @@ def resume(
             continue
         model.load_state_dict(_part(tensors, "model"))
         average.load_state_dict(_part(tensors, "average"))
-        _load_optimizer(optimizer, model, tensors)
-        return Resumed(iteration, path)
+        load_memory(optimizer, model, tensors)
+        return Resumed(standing, path)
     if paths:
         raise ModelFileError(
             f"None of the {len(paths)} checkpoints in {folder} can be read. Move the folder away to begin anew.",
@@ -171,13 +176,13 @@ def _expect_same_network(preset: Preset, saved: dict[str, Any], path: Path) -> N
         )
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, model: SwapModel, tensors: Mapping[str, Tensor]) -> None:
-    """Through the optimiser's own `load_state_dict`, which brings the memory to the weights' device."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for number, (name, parameter) in enumerate(model.named_parameters()):
-        memory = {key: tensors.get(f"optimizer/{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
-        if all(value is not None for value in memory.values()):
-            state[number] = {key: value for key, value in memory.items() if value is not None}
-            if state[number]["exp_avg"].shape != parameter.shape:
-                raise ModelFileError(f"The checkpoint's memory of '{name}' has another shape. Train another model.")
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+def _standing(record: Mapping[str, Any], path: Path) -> Standing:
+    """Where a checkpoint stands; early ones say the iteration alone."""
+    try:
+        if not isinstance(record["preset"], dict):
+            raise TypeError("its preset is no mapping")
+        return Standing.from_json(record.get("standing", {"iteration": record["iteration"]}))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(
+            f"The checkpoint {path} does not say where it stands. Use an earlier one, or copy it again.", path=str(path)
+        ) from error

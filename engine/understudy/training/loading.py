@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+
 import numpy as np
 
 from understudy.color import ColorConfig
@@ -11,28 +15,47 @@ from understudy.geometry import Box, compose, crop_from_aligned, crop_side, inve
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.resample import resample
 from understudy.settings.preset import Preset
+from understudy.training.areas import area_maps
 from understudy.training.batches import FaceCodes, quantised
+from understudy.training.crop_cache import Row, cached_crops
 
 __all__ = ["load_face_codes"]
 
+_RECIPE = "row-1"
+"""Changes whenever a row of the same crop would be another."""
+
+_AREA_SHRINK = 4
+"""The maps of eyes and mouth are so much smaller than the crop: they are soft."""
+
 
 def load_face_codes(
-    faceset: Faceset, color: ColorConfig, preset: Preset, on_progress: OnProgress = ignore_progress
+    faceset: Faceset,
+    color: ColorConfig,
+    preset: Preset,
+    on_progress: OnProgress = ignore_progress,
+    records: Sequence[CropRecord] | None = None,
+    part: str = "training",
 ) -> FaceCodes | None:
-    """All crops of a faceset in training space, each with its shot's exposure normalised; None when stopped.
+    """Crops of a faceset in training space, each with its shot's exposure normalised; None when stopped.
+
+    They are made once and kept in `cache/` of the faceset's folder, from where they are mapped into memory.
 
     Args:
         faceset: With crops at least as large as the preset's.
         color: The config whose working space the crops are in.
         preset: Gives size and margin.
         on_progress: Called for each crop.
+        records: Which crops; all of the faceset when None.
+        part: What these crops are of the faceset: each part has a cache of its own.
 
     Raises:
         FacesetError: The faceset is empty.
         SettingsError: Its crops are smaller than the preset asks for.
         PlateError: A crop is missing or broken.
+        WriteError: The cache cannot be written.
     """
-    if not faceset.records:
+    chosen = list(faceset.records.values()) if records is None else list(records)
+    if not chosen:
         raise FacesetError(
             f"Faceset '{faceset.identity}' holds no crops. Run: understudy extract SHOT --identity {faceset.identity}",
             path=str(faceset.folder),
@@ -45,31 +68,55 @@ def load_face_codes(
             f"with --preset {preset.name}.",
             path=str(faceset.folder),
         )
-    side, count = crop_side(size, margin), len(faceset.records)
-    codes = np.empty((count, side, side, 3), np.uint16)
-    mattes = np.empty((count, side, side), np.uint8)
-    for index, record in enumerate(faceset.records.values()):
-        codes[index], mattes[index] = _loaded(faceset, record, color, preset)
-        report = Progress("loading faces", index + 1, count, faceset.identity)
-        if not on_progress(report):
-            return None
-    return FaceCodes(codes, mattes)
+
+    loaded = 0
+
+    def told(done: int) -> bool:
+        nonlocal loaded
+        loaded = done
+        return on_progress(Progress("loading faces", done, len(chosen), faceset.identity))
+
+    keys = [_row_key(faceset, record, size, margin) for record in chosen]
+    crops = cached_crops(
+        faceset.folder / "cache",
+        part,
+        crop_side(size, margin),
+        keys,
+        lambda number: _row(faceset, chosen[number], color, size, margin),
+        told,
+    )
+    if crops is None or (loaded < len(chosen) and not told(len(chosen))):
+        return None
+    poses = np.array([record.alignment.pose[:2] for record in chosen], np.float32)
+    return FaceCodes(crops.codes, crops.mattes, crops.areas, poses)
 
 
-def _loaded(
-    faceset: Faceset, record: CropRecord, color: ColorConfig, preset: Preset
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint16]], np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    """Codes (S, S, 3) uint16 and matte (S, S) uint8 of one crop at the preset's size."""
+def _row_key(faceset: Faceset, record: CropRecord, size: int, margin: float) -> str:
+    """Stands for all that a row is made of: the crop's file, its alignment, its shot's gains, and what is asked for."""
+    path = faceset.crop_path(record.shot, record.frame)
+    try:
+        status = path.stat()
+        file = [status.st_size, status.st_mtime_ns]
+    except OSError:
+        file = []  # reading it will say what is wrong
+    asked = [_RECIPE, record.shot, record.frame, record.stamp, file, faceset.size, faceset.margin, size, margin]
+    digest = hashlib.blake2b(json.dumps([*asked, faceset.shots[record.shot].training.gains]).encode(), digest_size=12)
+    digest.update(record.alignment.aligned_from_plate.tobytes() + record.alignment.landmarks_plate.tobytes())
+    return digest.hexdigest()
+
+
+def _row(faceset: Faceset, record: CropRecord, color: ColorConfig, size: int, margin: float) -> Row:
+    """Codes, matte and areas of one crop at the size that is asked for."""
     crop = faceset.read_crop(record, color)
     pixels, matte = crop.pixels, crop.matte
-    size, margin = preset.model.size, preset.margin
+    side = crop_side(size, margin)
     if (faceset.size, faceset.margin) != (size, margin):
         stored_from_wanted = compose(
             crop_from_aligned(faceset.size, faceset.margin), inverse(crop_from_aligned(size, margin))
         )
         window = Box(0, 0, pixels.shape[1], pixels.shape[0])
-        target = Box(0, 0, crop_side(size, margin), crop_side(size, margin))
-        resampled = resample(np.dstack([pixels, matte]), window, stored_from_wanted, target)
+        resampled = resample(np.dstack([pixels, matte]), window, stored_from_wanted, Box(0, 0, side, side))
         pixels, matte = np.ascontiguousarray(resampled[..., :3]), resampled[..., 3]
     codes = quantised(faceset.shots[record.shot].training.encode(pixels))
-    return codes, (np.clip(matte, 0, 1) * 255 + 0.5).astype(np.uint8)
+    areas = area_maps(record.alignment, size, margin, -(-side // _AREA_SHRINK))
+    return Row(codes, (np.clip(matte, 0, 1) * 255 + 0.5).astype(np.uint8), areas)

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import json
+import hashlib
 import logging
 import math
 import time
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from understudy.durable import append_line, write_text
+from understudy.durable import write_text
 from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
 from understudy.model.device import chosen_device
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
-from understudy.settings.preset import Preset
+from understudy.settings.preset import Preset, preset_from_json
 from understudy.sheet import write_png
 from understudy.training.batches import Batch, FaceCodes, make_batch
 from understudy.training.checkpoint import begin_from, keep_newest, resume, save_checkpoint, saved_path
 from understudy.training.losses import FaceLoss
+from understudy.training.optimiser import build_optimizer, gradient_limit, set_rate
+from understudy.training.painting import painting_of
+from understudy.training.phases import Phase, expect_trainable, freeze, phase_at, phases_of, thawed
 from understudy.training.preview import PictureFromCodes, preview_sheet
+from understudy.training.report import RunClock, progress_line, write_report
 from understudy.training.schedule import average_weights, learning_rate
+from understudy.training.standing import Standing
+from understudy.training.validation import HeldOut, judged, keep_best, measured_losses
 
 __all__ = ["CHECKPOINTS", "LOG_NAME", "PRESET_NAME", "PREVIEW_NAME", "SNAPSHOTS", "TrainingResult", "train"]
 
@@ -40,7 +46,6 @@ LOG_NAME = "log.jsonl"
 """What a model folder holds."""
 
 _REPORT_SECONDS = 2.0
-_RECENT = 50
 _TARGET, _SOURCE = 0, 1
 _log = logging.getLogger(__name__)
 
@@ -77,6 +82,7 @@ def train(
     minutes: float | None = None,
     device: str = "auto",
     init_from: tuple[Path, ...] = (),
+    held_out: HeldOut | None = None,
     picture_from_codes: PictureFromCodes,
     on_progress: OnProgress = ignore_progress,
 ) -> TrainingResult:
@@ -94,6 +100,8 @@ def train(
             comes first ends it.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
         init_from: Snapshots to begin from; not used when there is a checkpoint to resume.
+        held_out: Faces that are not learned from: at every save their loss is logged, and the best snapshot chosen by
+            it. Without any, it is chosen by the recent training loss of its phase.
         picture_from_codes: How codes look on a screen, for the preview.
         on_progress: Told after every iteration; when it answers False, everything is saved and training returns.
 
@@ -105,7 +113,8 @@ def train(
     """
     # What was asked, checked before anything is written
     settings = preset.training
-    _expect_suitable(preset, target, source)
+    _expect_suitable(preset, target, source, held_out)
+    phases = phases_of(preset)
     end = settings.iterations if iterations is None and minutes is None else iterations
     place = chosen_device(device)
 
@@ -114,105 +123,133 @@ def train(
     model = build_model(preset.model).to(place)
     if place.type == "cuda":
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(model).requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
-    )
-    loss_of = FaceLoss(settings.ssim_weight, settings.l1_weight, settings.outside_weight)
+    average = copy.deepcopy(model).requires_grad_(False).eval()
+    optimizer = build_optimizer(model, settings)
     half = place.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
     # Where it stands: a checkpoint, other snapshots, or nothing
     resumed = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
-    iteration = saved = resumed.iteration if resumed else 0
+    standing = resumed.standing if resumed else Standing()
+    saved = standing.iteration
     if resumed:
-        _log.info("Resumes at iteration %d from %s.", iteration, resumed.path)
+        _log.info("Resumes at iteration %d from %s.", saved, resumed.path)
     elif init_from:
         begin_from(model, init_from)
         average.load_state_dict(model.state_dict())
     _keep_preset(model_folder, preset)
     _log.info("Trains %s on %s, %d target and %d source faces.", preset.name, place, len(target), len(source))
 
-    def batches(number: int) -> tuple[Batch, Batch]:
-        size = preset.model.size
+    def batches(at: Standing, of: Phase) -> tuple[Batch, Batch]:
+        size, key = preset.model.size, (at.roll_backs,) if at.roll_backs else ()
         return (
-            make_batch(target, size, settings, (number, _TARGET), place),
-            make_batch(source, size, settings, (number, _SOURCE), place),
+            make_batch(target, size, of.settings, (at.iteration, _TARGET, *key), place, side=of.side),
+            make_batch(source, size, of.settings, (at.iteration, _SOURCE, *key), place, side=of.side),
         )
 
     def save() -> None:
         nonlocal saved
-        save_checkpoint(model_folder / CHECKPOINTS, iteration, model, average, optimizer, preset)
-        write_snapshot(
-            saved_path(model_folder / SNAPSHOTS, iteration), average, preset, {**facts, "iteration": iteration}
-        )
+        facts_now = {**facts, "iteration": standing.iteration}
+        save_checkpoint(model_folder / CHECKPOINTS, standing, model, average, optimizer, preset)
+        write_snapshot(saved_path(model_folder / SNAPSHOTS, standing.iteration), average, preset, facts_now)
         write_png(model_folder / PREVIEW_NAME, preview_sheet(average, target, source, picture_from_codes))
+        if standing.recent:
+            measured = measured_losses(average, held_out, preset)
+            keep_best(model_folder / SNAPSHOTS, judged(measured, standing, preset), average, preset, facts_now)
+            if done_now:
+                write_report(model_folder / LOG_NAME, standing, phase, clock, rate, **measured)
         for folder in (CHECKPOINTS, SNAPSHOTS):
             keep_newest(model_folder / folder, settings.keep)
-        saved = iteration
+        saved = standing.iteration
 
-    recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
+    done_now, rolled_back, rate = 0, 0, 0.0
+    clock = RunClock(end, minutes, marks=((0.0, standing.iteration, 0),))
+    phase = phase_at(phases, standing, clock.share(standing.iteration))
+    applied: tuple[str, frozenset[str]] | None = None
+    drawn, wanted_batches = _draw(standing, phase), batches(standing, phase)
     started, held_up = time.monotonic(), 0.0
     last_save, last_report = started, -math.inf
-    wanted_batches = batches(iteration)
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         while True:
             # How much of the run is over
-            elapsed = time.monotonic() - started - held_up
-            share = max(iteration / end if end else 0.0, elapsed / (60.0 * minutes) if minutes else 0.0)
+            clock = replace(clock, elapsed=time.monotonic() - started - held_up)
+            share = clock.share(standing.iteration)
             if share >= 1.0:
-                completed, because = True, _reason(iteration, end, minutes)
+                completed, because = True, _reason(standing.iteration, end, minutes)
                 break
+
+            # Which phase is on, and what is frozen in it
+            phase = phase_at(phases, standing, share)
+            standing = standing.in_phase(phase.name)
+            standing = replace(standing, thawed=thawed(phase, standing))
+            if applied != (phase.name, standing.thawed):
+                applied = (phase.name, standing.thawed)
+                frozen = freeze(model, phase, standing)
+                _log.info("Phase %s from iteration %d: %s.", phase.name, standing.iteration, _described(phase, frozen))
+            loss_of = FaceLoss.of(phase.settings)
 
             # Both identities are seen at once; each is painted by its own decoder
             try:
+                if drawn != _draw(standing, phase):  # the clock has begun a phase, or it was rolled back
+                    wanted_batches = batches(standing, phase)
                 for_target, for_source = wanted_batches
                 seen = torch.cat([for_target.seen, for_source.seen])
+                torch.manual_seed(_noise_seed(settings.seed, standing))
                 with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
-                    described_target, described_source = model.describe(seen).split(settings.batch)
-                    painted_target = model.paint(described_target, "target")
-                    painted_source = model.paint(described_source, "source")
-                loss_target = loss_of(painted_target, for_target.wanted, for_target.matte)
-                loss_source = loss_of(painted_source, for_source.wanted, for_source.matte)
+                    described_target, described_source = model.describe(seen).split(phase.settings.batch)
+                    painted_target = painting_of(model, described_target, "target")
+                    painted_source = painting_of(model, described_source, "source")
+                loss_target = loss_of(painted_target, for_target)
+                loss_source = loss_of(painted_source, for_source)
 
                 # Gradients; the next batch is gathered while the device works on them
                 optimizer.zero_grad(set_to_none=True)
                 (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
-                length = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_limit)
-                wanted_batches = batches(iteration + 1)
+                limit = gradient_limit(phase.settings, standing.lengths)
+                length = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
+                upcoming = replace(standing, iteration=standing.iteration + 1)
+                then = phase_at(phases, upcoming, clock.share(upcoming.iteration))
+                drawn, wanted_batches = _draw(upcoming, then), batches(upcoming, then)
                 numbers = torch.stack([loss_target.detach(), loss_source.detach(), length.detach()]).tolist()
             except torch.OutOfMemoryError as error:
-                raise TrainingError(_memory_is_full(preset, place, saved), iteration=iteration) from error
+                message = _memory_is_full(preset, phase, place, saved)
+                raise TrainingError(message, iteration=standing.iteration) from error
 
-            # Stop before a number that is none reaches the weights
+            # A number that is none never reaches the weights: stop, or go back and on with other faces
             if not all(math.isfinite(number) for number in numbers):
-                raise TrainingError(_no_number(iteration, saved), iteration=iteration, saved=saved)
+                message = _no_number(standing.iteration, saved, rolled_back)
+                if settings.on_non_finite == "stop" or rolled_back >= settings.roll_backs:
+                    raise TrainingError(message, iteration=standing.iteration, saved=saved)
+                back = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
+                if back is None:
+                    raise TrainingError(message, iteration=standing.iteration, saved=saved)
+                rolled_back += 1
+                _log.warning(
+                    "Loss or gradient was no number at iteration %d: back to %d.", standing.iteration, back.iteration
+                )
+                standing = replace(back.standing, roll_backs=standing.roll_backs + 1)
+                continue
 
             # The step
-            rate = learning_rate(settings, iteration, share)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            rate = learning_rate(phase.settings, standing.iteration, share)
+            set_rate(optimizer, rate)
             optimizer.step()
-            average_weights(average, model, settings, iteration)
-            iteration += 1
-            recent.append((numbers[0], numbers[1]))
+            average_weights(average, model, phase.settings, standing.iteration)
+            remembered = numbers[2] if settings.clipping == "auto" else None
+            standing = standing.after(numbers[0], numbers[1], remembered)
+            done_now += 1
 
             # Report
             now = time.monotonic()
-            elapsed = now - started - held_up
-            mean_target, mean_source = (sum(values) / len(recent) for values in zip(*recent, strict=True))
-            loss = (mean_target + mean_source) / 2.0
+            clock = clock.at(now - started - held_up, standing.iteration, len(seen))
             if now - last_report >= _REPORT_SECONDS:
                 last_report = now
-                line = {"iteration": iteration, "loss": loss, "loss_target": mean_target, "loss_source": mean_source}
-                timing = {"gradient": numbers[2], "learning_rate": rate, "seconds": round(elapsed, 3)}
-                append_line(model_folder / LOG_NAME, json.dumps(line | timing))
-            done, total = (float(iteration), float(end)) if end else (elapsed / 60.0, float(minutes or 0.0))
-            message = f"iteration {iteration}, loss {loss:.4f}"
+                write_report(model_folder / LOG_NAME, standing, phase, clock, rate, gradient=numbers[2])
+            done, total = (float(standing.iteration), float(end)) if end else (clock.elapsed / 60.0, minutes or 0.0)
             asked = time.monotonic()
-            goes_on = on_progress(Progress("training", min(done, total), total, message))
+            goes_on = on_progress(Progress("training", min(done, total), total, progress_line(standing, phase)))
             held_up += time.monotonic() - asked
             if not goes_on:
-                completed, because = False, f"stopped at iteration {iteration}; it can be resumed"
+                completed, because = False, f"stopped at iteration {standing.iteration}; it can be resumed"
                 break
 
             # Save now and then
@@ -221,39 +258,63 @@ def train(
                 last_save = time.monotonic()
 
     # The end: what was learned since the last save is kept
-    snapshot = saved_path(model_folder / SNAPSHOTS, iteration)
-    if iteration > saved or not snapshot.is_file() or not (model_folder / PREVIEW_NAME).is_file():
+    snapshot = saved_path(model_folder / SNAPSHOTS, standing.iteration)
+    if standing.iteration > saved or not snapshot.is_file() or not (model_folder / PREVIEW_NAME).is_file():
         save()
     _log.info("Training ended: %s.", because)
-    final_loss = sum(map(sum, recent)) / (2.0 * len(recent)) if recent else None
-    return TrainingResult(iteration, final_loss, snapshot, model_folder / PREVIEW_NAME, completed, because)
+    final_loss = sum(standing.mean_losses) / 2.0 if done_now else None
+    return TrainingResult(standing.iteration, final_loss, snapshot, model_folder / PREVIEW_NAME, completed, because)
 
 
-def _expect_suitable(preset: Preset, target: FaceCodes, source: FaceCodes) -> None:
+def _expect_suitable(preset: Preset, target: FaceCodes, source: FaceCodes, held_out: HeldOut | None) -> None:
     if preset.model.kind == "identity":
         raise SettingsError(f"Preset '{preset.name}' returns its input and learns nothing. Choose another to train.")
     side = crop_side(preset.model.size, preset.margin)
     for identity, faces in (("target", target), ("source", source)):
         if len(faces) == 0:
             raise SettingsError(f"The {identity} identity has no faces to learn from. Extract a shot of it first.")
-        if faces.codes.shape[1] != side:
+        kept_back = getattr(held_out, identity) if held_out is not None else None
+        for some in (faces, *(() if kept_back is None else (kept_back,))):
+            if some.codes.shape[1] != side:
+                raise SettingsError(
+                    f"The {identity} identity's crops are {some.codes.shape[1]} px, but preset '{preset.name}' needs "
+                    f"{side} px with margin. Extract again with this preset."
+                )
+        if preset.training.balance != "none" and faces.poses is None:
             raise SettingsError(
-                f"The {identity} identity's crops are {faces.codes.shape[1]} px, but preset '{preset.name}' needs "
-                f"{side} px with margin. Extract again with this preset."
+                f"training.balance={preset.training.balance} needs poses, which the {identity} identity's faces do not "
+                "have. Use training.balance=none."
             )
+    expect_trainable(preset)
 
 
 def _keep_preset(model_folder: Path, preset: Preset) -> None:
     """Writes preset.json; what differs from the one of an earlier run is logged."""
     path = model_folder / PRESET_NAME
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))["training"]
-    except (OSError, ValueError, KeyError, TypeError):
-        before = {}
+    before: dict[str, Any] = {}
+    if path.is_file():
+        with contextlib.suppress(OSError, UnicodeDecodeError, SettingsError):
+            before = preset_from_json(path.read_text(encoding="utf-8"), str(path)).training.model_dump(mode="json")
     for field, value in preset.training.model_dump(mode="json").items():
         if field in before and before[field] != value:
             _log.info("Training setting %s is now %s; it was %s.", field, value, before[field])
     write_text(path, preset.to_json() + "\n")
+
+
+def _draw(standing: Standing, phase: Phase) -> tuple[int, int, str]:
+    """Which batches were drawn: those of another iteration, attempt or phase are others."""
+    return standing.iteration, standing.roll_backs, phase.name
+
+
+def _noise_seed(seed: int, standing: Standing) -> int:
+    """For what the network itself draws in an iteration, so that a resumed run sees the same noise."""
+    text = f"noise {seed} {standing.iteration} {standing.roll_backs}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _described(phase: Phase, frozen: Sequence[str]) -> str:
+    still = f", {' and '.join(frozen)} frozen" if frozen else ""
+    return f"batch {phase.settings.batch}, {phase.side} px, learning rate {phase.settings.learning_rate:g}{still}"
 
 
 def _reason(iteration: int, end: int | None, minutes: float | None) -> str:
@@ -262,17 +323,18 @@ def _reason(iteration: int, end: int | None, minutes: float | None) -> str:
     return f"{minutes:g} minutes are over, at iteration {iteration}"
 
 
-def _no_number(iteration: int, saved: int) -> str:
+def _no_number(iteration: int, saved: int, rolled_back: int) -> str:
     kept = f"what was saved at iteration {saved} is safe" if saved else "nothing had been saved yet"
+    tried = f" It had been rolled back {rolled_back} times." if rolled_back else ""
     return (
-        f"The loss was no number at iteration {iteration}, so training stopped before the weights changed; {kept}. "
-        "Train again with a lower training.learning_rate, and look for broken crops in the facesets."
+        f"The loss was no number at iteration {iteration}, so training stopped before the weights changed; {kept}."
+        f"{tried} Train again with a lower training.learning_rate, and look for broken crops in the facesets."
     )
 
 
-def _memory_is_full(preset: Preset, place: torch.device, saved: int) -> str:
+def _memory_is_full(preset: Preset, phase: Phase, place: torch.device, saved: int) -> str:
     kept = f" What was saved at iteration {saved} is safe." if saved else ""
     return (
-        f"Preset '{preset.name}' with training.batch={preset.training.batch} does not fit into the memory of {place}. "
+        f"Preset '{preset.name}' with training.batch={phase.settings.batch} does not fit into the memory of {place}. "
         f"Halve training.batch or choose a smaller preset.{kept}"
     )
