@@ -276,16 +276,9 @@ def _rounded_to_half(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]
 
 
 def _with_color(attributes: Mapping[str, Any], space: str, color: ColorConfig) -> dict[str, Any]:
-    """The attributes, and which space the pixels are in: our own words, and the interop name where there is one."""
-    result = color.result_space(space)
-    tagged: dict[str, Any] = {
-        **attributes,
-        "understudy/colorspace": result,
-        "understudy/plateColorspace": color.space(space),
-        "understudy/ocioConfig": color.name,
-    }
-    interop_id = color.interop_id(result)
-    return {**tagged, "colorInteropID": interop_id} if interop_id else tagged
+    """The attributes, and which space the pixels are in, and which the plate's are."""
+    own = color.attributes(color.result_space(space))
+    return {**attributes, **own, "understudy/plateColorspace": color.space(space)}
 
 
 def _result_frame(

@@ -17,7 +17,7 @@ from understudy.settings.network import DecoderSettings, EncoderSettings, InterS
 from understudy.settings.preset import Preset
 from understudy.settings.training import TrainingSettings
 from understudy.training.batches import FaceCodes, quantised
-from understudy.training.preview import PictureFromCodes
+from understudy.training.preview import Look
 from understudy.training.trainer import TrainingResult, train
 
 Run = Callable[..., TrainingResult]
@@ -81,15 +81,16 @@ def grey_picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return (np.clip(codes, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-@pytest.fixture
-def picture_from_codes() -> object:
-    return grey_picture
+LOOK = Look(grey_picture, lambda codes: codes, {"understudy/colorspace": "ACEScg"})
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, preset: Preset, target: FaceCodes, source: FaceCodes, picture_from_codes: PictureFromCodes
-) -> Run:
+def look() -> Look:
+    return LOOK
+
+
+@pytest.fixture
+def run(tmp_path: Path, preset: Preset, target: FaceCodes, source: FaceCodes, look: Look) -> Run:
     """Trains the tiny preset in `tmp_path/NAME`."""
 
     def go(name: str = "model", **changes: Any) -> TrainingResult:
@@ -105,7 +106,7 @@ def run(
             {"made by": "a test"},
             iterations=end,
             device="cpu",
-            picture_from_codes=picture_from_codes,
+            look=look,
             **changes,
         )
 

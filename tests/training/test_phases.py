@@ -114,7 +114,7 @@ def test_a_run_killed_at_once_goes_on_from_its_last_save(run: Run, preset: Prese
 import os, signal, sys
 from pathlib import Path
 import torch
-from tests.training.conftest import disc_faces, grey_picture
+from tests.training.conftest import LOOK, disc_faces
 from understudy.settings.preset import preset_from_json
 from understudy.training.trainer import train
 torch.set_num_threads(1)
@@ -124,7 +124,7 @@ def killed(progress):
     if progress.done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return True
-asked = {"iterations": 6, "device": "cpu", "picture_from_codes": grey_picture, "on_progress": killed}
+asked = {"iterations": 6, "device": "cpu", "look": LOOK, "on_progress": killed}
 train(Path(sys.argv[2]), preset, *faces, {}, **asked)
 """
     schedule = with_phases(preset, WIDE, FINE)

@@ -24,7 +24,7 @@ from understudy.settings.preset import Preset, load_preset
 from understudy.training import trainer, validation
 from understudy.training.batches import Batch, FaceCodes
 from understudy.training.painting import Painting
-from understudy.training.preview import COLUMNS, PictureFromCodes
+from understudy.training.preview import COLUMNS, Look
 from understudy.training.trainer import train
 from understudy.training.validation import BEST_NAME, Best, HeldOut
 
@@ -40,13 +40,13 @@ def test_the_loss_falls(run: Run) -> None:
     ("name", "losses"), [("u64", [3.2274327, 3.0391939, 2.7080498]), ("u128", [2.7846733, 2.3851237])]
 )
 def test_presets_learn_as_they_did_before_losses_had_names(
-    tmp_path: Path, name: str, losses: list[float], picture_from_codes: PictureFromCodes
+    tmp_path: Path, name: str, losses: list[float], look: Look
 ) -> None:
     """Measured by the version before; here they agree bit for bit, elsewhere as processors do."""
     preset = load_preset(name)
     faces = disc_faces(4, 0.4, preset), disc_faces(6, 0.5, preset)
     end = len(losses)
-    result = train(tmp_path, preset, *faces, {}, iterations=end, device="cpu", picture_from_codes=picture_from_codes)
+    result = train(tmp_path, preset, *faces, {}, iterations=end, device="cpu", look=look)
     assert result.loss == pytest.approx(sum(losses) / end, rel=1e-5)
 
 
@@ -371,9 +371,11 @@ def test_the_identity_preset_cannot_be_trained(run: Run) -> None:
         run(preset=load_preset("identity"))
 
 
-def test_an_unknown_device_is_refused(tmp_path: Path, preset: Preset, target: FaceCodes, source: FaceCodes) -> None:
+def test_an_unknown_device_is_refused(
+    tmp_path: Path, preset: Preset, target: FaceCodes, source: FaceCodes, look: Look
+) -> None:
     with pytest.raises(SettingsError, match="no device 'abacus'"):
-        train(tmp_path, preset, target, source, {}, device="abacus", picture_from_codes=lambda codes: codes)  # type: ignore[arg-type,return-value]
+        train(tmp_path, preset, target, source, {}, device="abacus", look=look)
 
 
 def test_the_preview_is_a_picture_of_all_columns(run: Run) -> None:

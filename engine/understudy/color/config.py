@@ -176,6 +176,12 @@ class ColorConfig:
         names = [own, *(str(alias) for alias in found.getAliases())]
         return next((name for name in names if name.startswith("lin_") and name.endswith("_scene")), own or None)
 
+    def attributes(self, space: str) -> dict[str, str]:
+        """What an EXR in this space says of it: our own words, and the interop name where there is one."""
+        words = {"understudy/colorspace": self.space(space), "understudy/ocioConfig": self.name}
+        interop_id = self.interop_id(space)
+        return {**words, "colorInteropID": interop_id} if interop_id else words
+
     def converted(self, pixels: Pixels, from_space: str, to_space: str) -> Pixels:
         """The pixels in another space of this config: colorimetrically, as `color.conversion` says.
 

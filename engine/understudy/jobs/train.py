@@ -27,6 +27,7 @@ from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.checkpoint import saved_path
 from understudy.training.loading import load_face_codes
+from understudy.training.preview import Look
 from understudy.training.trainer import CHECKPOINTS, PRESET_NAME, SNAPSHOTS, TrainingResult, train
 
 __all__ = ["run_train"]
@@ -94,7 +95,7 @@ def run_train(
         minutes=minutes,
         device=device,
         init_from=tuple(init_from),
-        picture_from_codes=_picture_from_codes(color),
+        look=_look(color),
         on_progress=on_progress,
     )
 
@@ -129,10 +130,14 @@ def _nothing_to_learn(path: Path, preset: Preset, facts: dict[str, Any]) -> Trai
     return TrainingResult(0, None, snapshot, None, completed=True, ended_because="there is nothing to learn")
 
 
-def _picture_from_codes(color: ColorConfig) -> Any:
+def _look(color: ColorConfig) -> Look:
+    """How codes are looked at: as of a shot that needs no gains, in the project's working space."""
     neutral = TrainingSpace()
 
-    def picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        return color.display(color.working_from_ap1(neutral.decode(codes)), color.working)
+    def light(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return color.working_from_ap1(neutral.decode(codes))
 
-    return picture
+    def picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        return color.display(light(codes), color.working)
+
+    return Look(picture, light, color.attributes(color.working))

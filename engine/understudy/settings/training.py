@@ -229,6 +229,15 @@ class TrainingSettings(Settings):
     keep: Annotated[int, Field(ge=1, le=1000)] = 3
     """How many checkpoints and snapshots stay on disk."""
 
+    native_preview: bool = True
+    """Write the preview at the model's own size as well, as a scene-linear EXR."""
+
+    timelapse: bool = False
+    """Keep every preview sheet, as an image sequence."""
+
+    tensorboard: bool = False
+    """Write events for TensorBoard."""
+
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     """Start of all random draws."""
 

@@ -1,17 +1,14 @@
-"""What a run says of itself: lines in its log, and one short line of progress."""
+"""What a run says of itself: the lines of its log, and one short line of progress."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from understudy.durable import append_line
 from understudy.training.phases import Phase
 from understudy.training.standing import Standing
 
-__all__ = ["RunClock", "progress_line", "write_report"]
+__all__ = ["RunClock", "progress_line", "report_line"]
 
 _SPAN_SECONDS = 20.0
 """Speed is measured over so much of the recent past."""
@@ -72,23 +69,19 @@ class RunClock:
         return (last[column] - first[column]) / (last[0] - first[0])
 
 
-def write_report(path: Path, standing: Standing, phase: Phase, clock: RunClock, rate: float, **more: Any) -> None:
-    """Adds one JSON line to a log.
+def report_line(standing: Standing, phase: Phase, clock: RunClock, rate: float, **more: Any) -> dict[str, Any]:
+    """What the log says of an iteration, as plain values by name.
 
     Args:
-        path: Of the log.
         standing: Gives iteration and losses.
         phase: That is on.
         clock: Of the run.
         rate: The learning rate.
         more: What else is known, as plain values.
-
-    Raises:
-        WriteError: The log cannot be written.
     """
     target, source = standing.mean_losses
     speed, left = clock.images_per_second, clock.seconds_left()
-    line = {
+    return {
         "iteration": standing.iteration,
         "loss": (target + source) / 2.0,
         "loss_target": target,
@@ -102,7 +95,6 @@ def write_report(path: Path, standing: Standing, phase: Phase, clock: RunClock, 
         "seconds_left": None if left is None else round(left, 1),
         **more,
     }
-    append_line(path, json.dumps(line))
 
 
 def progress_line(standing: Standing, phase: Phase) -> str:

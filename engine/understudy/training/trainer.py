@@ -23,26 +23,25 @@ from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.preset import Preset, preset_from_json
-from understudy.sheet import write_png
 from understudy.training.batches import Batch, FaceCodes, make_batch
 from understudy.training.checkpoint import begin_from, keep_newest, resume, save_checkpoint, saved_path
 from understudy.training.losses import FaceLoss
 from understudy.training.optimiser import build_optimizer, gradient_limit, set_rate
 from understudy.training.painting import painting_of
 from understudy.training.phases import Phase, expect_trainable, freeze, phase_at, phases_of, thawed
-from understudy.training.preview import PictureFromCodes, preview_sheet
-from understudy.training.report import RunClock, progress_line, write_report
+from understudy.training.preview import Look, show_faces
+from understudy.training.ranks import ALONE, Ranks
+from understudy.training.report import RunClock, progress_line, report_line
 from understudy.training.schedule import average_weights, learning_rate
 from understudy.training.standing import Standing
 from understudy.training.validation import HeldOut, judged, keep_best, measured_losses
+from understudy.training.watching import LOG_NAME, PREVIEW_NAME, Watch
 
 __all__ = ["CHECKPOINTS", "LOG_NAME", "PRESET_NAME", "PREVIEW_NAME", "SNAPSHOTS", "TrainingResult", "train"]
 
 CHECKPOINTS = "checkpoints"
 SNAPSHOTS = "snapshots"
-PREVIEW_NAME = "preview.png"
 PRESET_NAME = "preset.json"
-LOG_NAME = "log.jsonl"
 """What a model folder holds."""
 
 _REPORT_SECONDS = 2.0
@@ -83,7 +82,8 @@ def train(
     device: str = "auto",
     init_from: tuple[Path, ...] = (),
     held_out: HeldOut | None = None,
-    picture_from_codes: PictureFromCodes,
+    ranks: Ranks = ALONE,
+    look: Look,
     on_progress: OnProgress = ignore_progress,
 ) -> TrainingResult:
     """Trains a model, or goes on where its newest checkpoint stands.
@@ -102,7 +102,8 @@ def train(
         init_from: Snapshots to begin from; not used when there is a checkpoint to resume.
         held_out: Faces that are not learned from: at every save their loss is logged, and the best snapshot chosen by
             it. Without any, it is chosen by the recent training loss of its phase.
-        picture_from_codes: How codes look on a screen, for the preview.
+        ranks: Which of how many processes this is, that train together; they can speak with each other already.
+        look: How codes are looked at, for the preview.
         on_progress: Told after every iteration; when it answers False, everything is saved and training returns.
 
     Raises:
@@ -116,7 +117,7 @@ def train(
     _expect_suitable(preset, target, source, held_out)
     phases = phases_of(preset)
     end = settings.iterations if iterations is None and minutes is None else iterations
-    place = chosen_device(device)
+    place = chosen_device(ranks.device(device))
 
     # The model, its average, the optimiser
     torch.manual_seed(settings.seed)
@@ -136,30 +137,37 @@ def train(
     elif init_from:
         begin_from(model, init_from)
         average.load_state_dict(model.state_dict())
-    _keep_preset(model_folder, preset)
+    ranks.begin_alike(model, average)
+    if ranks.is_first:
+        _keep_preset(model_folder, preset)
     _log.info("Trains %s on %s, %d target and %d source faces.", preset.name, place, len(target), len(source))
+
+    def rows(of: Phase) -> slice:
+        return ranks.share(of.settings.batch)
 
     def batches(at: Standing, of: Phase) -> tuple[Batch, Batch]:
         size, key = preset.model.size, (at.roll_backs,) if at.roll_backs else ()
         return (
-            make_batch(target, size, of.settings, (at.iteration, _TARGET, *key), place, side=of.side),
-            make_batch(source, size, of.settings, (at.iteration, _SOURCE, *key), place, side=of.side),
+            make_batch(target, size, of.settings, (at.iteration, _TARGET, *key), place, side=of.side, rows=rows(of)),
+            make_batch(source, size, of.settings, (at.iteration, _SOURCE, *key), place, side=of.side, rows=rows(of)),
         )
 
     def save() -> None:
         nonlocal saved
+        saved = standing.iteration
+        if not ranks.is_first:
+            return
         facts_now = {**facts, "iteration": standing.iteration}
         save_checkpoint(model_folder / CHECKPOINTS, standing, model, average, optimizer, preset)
         write_snapshot(saved_path(model_folder / SNAPSHOTS, standing.iteration), average, preset, facts_now)
-        write_png(model_folder / PREVIEW_NAME, preview_sheet(average, target, source, picture_from_codes))
+        watch.show(standing.iteration, show_faces(average, target, source, look))
         if standing.recent:
             measured = measured_losses(average, held_out, preset)
             keep_best(model_folder / SNAPSHOTS, judged(measured, standing, preset), average, preset, facts_now)
             if done_now:
-                write_report(model_folder / LOG_NAME, standing, phase, clock, rate, **measured)
+                watch.report(report_line(standing, phase, clock, rate, **measured))
         for folder in (CHECKPOINTS, SNAPSHOTS):
             keep_newest(model_folder / folder, settings.keep)
-        saved = standing.iteration
 
     done_now, rolled_back, rate = 0, 0, 0.0
     clock = RunClock(end, minutes, marks=((0.0, standing.iteration, 0),))
@@ -168,10 +176,12 @@ def train(
     drawn, wanted_batches = _draw(standing, phase), batches(standing, phase)
     started, held_up = time.monotonic(), 0.0
     last_save, last_report = started, -math.inf
-    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+    watch = Watch(model_folder, settings, look.attributes, saved)
+    with watch, torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         while True:
             # How much of the run is over
-            clock = replace(clock, elapsed=time.monotonic() - started - held_up)
+            (elapsed,) = ranks.decided([time.monotonic() - started - held_up], place)
+            clock = replace(clock, elapsed=elapsed)
             share = clock.share(standing.iteration)
             if share >= 1.0:
                 completed, because = True, _reason(standing.iteration, end, minutes)
@@ -195,7 +205,7 @@ def train(
                 seen = torch.cat([for_target.seen, for_source.seen])
                 torch.manual_seed(_noise_seed(settings.seed, standing))
                 with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
-                    described_target, described_source = model.describe(seen).split(phase.settings.batch)
+                    described_target, described_source = model.describe(seen).split(len(for_target.seen))
                     painted_target = painting_of(model, described_target, "target")
                     painted_source = painting_of(model, described_source, "source")
                 loss_target = loss_of(painted_target, for_target)
@@ -204,12 +214,15 @@ def train(
                 # Gradients; the next batch is gathered while the device works on them
                 optimizer.zero_grad(set_to_none=True)
                 (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
+                ranks.average_gradients(model.parameters(), len(for_target.seen) / phase.settings.batch)
                 limit = gradient_limit(phase.settings, standing.lengths)
                 length = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
                 upcoming = replace(standing, iteration=standing.iteration + 1)
                 then = phase_at(phases, upcoming, clock.share(upcoming.iteration))
                 drawn, wanted_batches = _draw(upcoming, then), batches(upcoming, then)
-                numbers = torch.stack([loss_target.detach(), loss_source.detach(), length.detach()]).tolist()
+                losses = torch.stack([loss_target.detach(), loss_source.detach()])
+                losses = ranks.mean(losses, len(for_target.seen) / phase.settings.batch)
+                numbers = torch.cat([losses, length.detach()[None]]).tolist()
             except torch.OutOfMemoryError as error:
                 message = _memory_is_full(preset, phase, place, saved)
                 raise TrainingError(message, iteration=standing.iteration) from error
@@ -238,29 +251,31 @@ def train(
             standing = standing.after(numbers[0], numbers[1], remembered)
             done_now += 1
 
-            # Report
+            # Report: the first process does, and says for all of them what comes next
             now = time.monotonic()
-            clock = clock.at(now - started - held_up, standing.iteration, len(seen))
-            if now - last_report >= _REPORT_SECONDS:
-                last_report = now
-                write_report(model_folder / LOG_NAME, standing, phase, clock, rate, gradient=numbers[2])
-            done, total = (float(standing.iteration), float(end)) if end else (clock.elapsed / 60.0, minutes or 0.0)
-            asked = time.monotonic()
-            goes_on = on_progress(Progress("training", min(done, total), total, progress_line(standing, phase)))
-            held_up += time.monotonic() - asked
+            clock = clock.at(now - started - held_up, standing.iteration, 2 * phase.settings.batch)
+            goes_on, is_due = True, now - last_save >= 60.0 * settings.save_minutes
+            if ranks.is_first:
+                if now - last_report >= _REPORT_SECONDS:
+                    last_report = now
+                    watch.report(report_line(standing, phase, clock, rate, gradient=numbers[2]))
+                done, total = (float(standing.iteration), float(end)) if end else (clock.elapsed / 60.0, minutes or 0.0)
+                goes_on = on_progress(Progress("training", min(done, total), total, progress_line(standing, phase)))
+                held_up += time.monotonic() - now
+            goes_on, is_due = map(bool, ranks.decided([goes_on, is_due], place))
             if not goes_on:
                 completed, because = False, f"stopped at iteration {standing.iteration}; it can be resumed"
                 break
 
             # Save now and then
-            if now - last_save >= 60.0 * settings.save_minutes:
+            if is_due:
                 save()
                 last_save = time.monotonic()
 
-    # The end: what was learned since the last save is kept
-    snapshot = saved_path(model_folder / SNAPSHOTS, standing.iteration)
-    if standing.iteration > saved or not snapshot.is_file() or not (model_folder / PREVIEW_NAME).is_file():
-        save()
+        # The end: what was learned since the last save is kept
+        snapshot = saved_path(model_folder / SNAPSHOTS, standing.iteration)
+        if standing.iteration > saved or not snapshot.is_file() or not (model_folder / PREVIEW_NAME).is_file():
+            save()
     _log.info("Training ended: %s.", because)
     final_loss = sum(standing.mean_losses) / 2.0 if done_now else None
     return TrainingResult(standing.iteration, final_loss, snapshot, model_folder / PREVIEW_NAME, completed, because)
