@@ -9,6 +9,7 @@ import typer
 
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import Stopped, say, watching
+from understudy.errors import SettingsError
 from understudy.jobs.asked import choose_preset, model_pair
 from understudy.settings.project import ProjectFolder
 
@@ -27,7 +28,22 @@ def train(
     iterations: Annotated[int | None, typer.Option(min=1, help="Iteration to reach.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train now.")] = None,
     init_from: Annotated[
-        list[Path] | None, typer.Option(metavar="SNAPSHOT", help="Start from the weights of another model.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Start from a snapshot or weights file of another model; may be given several times."
+        ),
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS",
+            help="What to take of it: encoder,inter,decoder; target or source for one identity's. All that fits, if "
+            "left out.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FROM=TO", help="Whose part becomes whose: source=target, or ann=target."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -38,10 +54,14 @@ def train(
     """Train a model, or go on training it."""
     from understudy.faces.faceset import Faceset
     from understudy.jobs.train import run_train
+    from understudy.jobs.transfer import begin_or_go_on
     from understudy.provenance import check_consent
 
     folder = ProjectFolder.open(context.obj)
     chosen = choose_preset(folder, model, preset, settings or ())
+    wanted = parts.split(",") if parts is not None else None
+    if (wanted is not None or mapping) and not init_from:
+        raise SettingsError("--parts and --map say what is taken from another model: name it with --init-from FILE.")
     if dry_run:
         pair = model_pair(folder, model, source, target)
         check_consent(folder, pair.source)
@@ -50,10 +70,23 @@ def train(
             f"would train {folder.model(model)}: {pair.source} ({counts[0]} faces) into {pair.target} "
             f"({counts[1]} faces), preset {chosen.name}, {chosen.model.size} px"
         )
+        transfer, _ = begin_or_go_on(folder, model, chosen, vars(pair), init_from or (), wanted, mapping or ())
+        for line in transfer.lines() if transfer else ():
+            say(line)
         return
     with watching() as on_progress:
         result = run_train(
-            folder, model, chosen, source, target, iterations, minutes, tuple(init_from or ()), on_progress
+            folder,
+            model,
+            chosen,
+            source,
+            target,
+            iterations,
+            minutes,
+            tuple(init_from or ()),
+            on_progress,
+            parts=wanted,
+            mapping=mapping or (),
         )
     if result is None:
         raise Stopped

@@ -19,16 +19,18 @@ from understudy.durable import append_line, write_text
 from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
 from understudy.model.device import chosen_device
+from understudy.model.parts import share_decoder
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.preset import Preset
 from understudy.sheet import write_png
 from understudy.training.batches import Batch, FaceCodes, make_batch
-from understudy.training.checkpoint import begin_from, keep_newest, resume, save_checkpoint, saved_path
+from understudy.training.checkpoint import keep_newest, resume, save_checkpoint, saved_path
 from understudy.training.losses import FaceLoss
 from understudy.training.preview import PictureFromCodes, preview_sheet
 from understudy.training.schedule import average_weights, learning_rate
+from understudy.training.transfer import Transfer
 
 __all__ = ["CHECKPOINTS", "LOG_NAME", "PRESET_NAME", "PREVIEW_NAME", "SNAPSHOTS", "TrainingResult", "train"]
 
@@ -76,7 +78,8 @@ def train(
     iterations: int | None = None,
     minutes: float | None = None,
     device: str = "auto",
-    init_from: tuple[Path, ...] = (),
+    transfer: Transfer | None = None,
+    one_decoder: bool = False,
     picture_from_codes: PictureFromCodes,
     on_progress: OnProgress = ignore_progress,
 ) -> TrainingResult:
@@ -93,13 +96,14 @@ def train(
         minutes: How long this run shall train; time in which `on_progress` holds it up does not count. With both, what
             comes first ends it.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
-        init_from: Snapshots to begin from; not used when there is a checkpoint to resume.
+        transfer: What a new model takes over from others; not used when there is a checkpoint to resume.
+        one_decoder: Paint both identities with one decoder, for pretraining on many.
         picture_from_codes: How codes look on a screen, for the preview.
         on_progress: Told after every iteration; when it answers False, everything is saved and training returns.
 
     Raises:
         SettingsError: The faces do not suit the preset, or the model in the folder is of another network.
-        ModelFileError: No checkpoint can be read, or a snapshot to begin from cannot be used.
+        ModelFileError: No checkpoint can be read.
         TrainingError: The loss is no longer a number, or the device's memory is full.
         WriteError: The folder cannot be written.
     """
@@ -112,6 +116,8 @@ def train(
     # The model, its average, the optimiser
     torch.manual_seed(settings.seed)
     model = build_model(preset.model).to(place)
+    if one_decoder:
+        share_decoder(model)
     if place.type == "cuda":
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(model).requires_grad_(False)
@@ -126,8 +132,8 @@ def train(
     iteration = saved = resumed.iteration if resumed else 0
     if resumed:
         _log.info("Resumes at iteration %d from %s.", iteration, resumed.path)
-    elif init_from:
-        begin_from(model, init_from)
+    elif transfer is not None:
+        transfer.load_into(model)
         average.load_state_dict(model.state_dict())
     _keep_preset(model_folder, preset)
     _log.info("Trains %s on %s, %d target and %d source faces.", preset.name, place, len(target), len(source))
