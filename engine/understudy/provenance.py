@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from understudy import __version__
 from understudy.durable import write_text
-from understudy.errors import ConsentError, PlateError, SettingsError
+from understudy.errors import ConsentError, ModelFileError, PlateError, SettingsError
 from understudy.settings.project import ProjectFolder
 from understudy.settings.validation import Settings, read_yaml, validated
 
@@ -27,6 +27,7 @@ __all__ = [
     "check_consent",
     "file_hash",
     "json_hash",
+    "lineage_of",
     "people_of",
     "person_in",
     "read_consent",
@@ -38,6 +39,7 @@ OUTPUT_SCHEMA = "output-2"
 
 _DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _HASH = r"[0-9a-f]{64}"
+_DEEPEST_LINEAGE = 32
 
 _FORM = """\
 # Consent of one person to be the source identity: the face that is put into a plate.
@@ -237,6 +239,48 @@ def people_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         for role in ("target", "source")
         if role in identities
     ]
+
+
+def lineage_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a model was begun from, as `training.transfer` remembers it: each entry with its people and those before it.
+
+    Args:
+        facts: What a file, or an entry of such a list, says of itself.
+
+    Raises:
+        ModelFileError: It is no such list: whose faces the weights have seen cannot be told.
+    """
+    return _entries(facts.get("lineage"), 0)
+
+
+def _entries(lineage: Any, depth: int) -> list[dict[str, Any]]:
+    if lineage is None:
+        return []
+    if not isinstance(lineage, list) or depth > _DEEPEST_LINEAGE:
+        raise _broken_lineage()
+    entries = []
+    for entry in lineage:
+        if not isinstance(entry, dict) or not _is_whole(entry):
+            raise _broken_lineage()
+        entries.append({**entry, "trained_on": people_of(entry), "lineage": _entries(entry.get("lineage"), depth + 1)})
+    return entries
+
+
+def _is_whole(entry: Mapping[str, Any]) -> bool:
+    parts, paints = entry.get("parts"), entry.get("paints")
+    return (
+        isinstance(parts, dict)
+        and all(isinstance(origin, str) for origin in parts.values())
+        and isinstance(paints, list)
+        and all(isinstance(name, str) for name in paints)
+    )
+
+
+def _broken_lineage() -> ModelFileError:
+    return ModelFileError(
+        "A model file does not say in order what it was begun from, so that nobody can tell whose faces are in it. "
+        "Use another one, or export it again."
+    )
 
 
 def attributes_of(consent: Mapping[str, str], model_hash: str, recipe_hash: str, plate_hash: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from understudy import __version__
 from understudy.cli import terminal
 from understudy.cli.bench import bench
 from understudy.cli.engine import engine, jobs
+from understudy.cli.exporting import export
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
@@ -40,6 +41,7 @@ app.add_typer(identity, name="identity")
 app.add_typer(synth, name="synth")
 app.add_typer(bench, name="bench")
 app.add_typer(jobs, name="jobs")
+app.add_typer(export, name="export")
 
 
 def _show_version(wanted: bool) -> None:

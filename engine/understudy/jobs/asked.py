@@ -13,6 +13,7 @@ from typing import Any
 
 from understudy.durable import write_text
 from understudy.errors import ModelFileError, ProjectError, SettingsError
+from understudy.provenance import lineage_of
 from understudy.settings.preset import Preset, load_preset, preset_from_json
 from understudy.settings.project import ProjectFolder
 
@@ -139,8 +140,9 @@ def known_lineage(folder: ProjectFolder, model_name: str) -> list[dict[str, Any]
 
     Raises:
         ProjectError: Its record is damaged.
+        ModelFileError: What it says of its beginning is.
     """
-    return list(_record(folder, model_name).get("lineage", ()))
+    return lineage_of(_record(folder, model_name))
 
 
 def keep_record(folder: ProjectFolder, model_name: str, values: Mapping[str, Any]) -> None:
@@ -168,7 +170,7 @@ def _record(folder: ProjectFolder, model_name: str) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        record: dict[str, Any] = {"lineage": [dict(entry) for entry in values.get("lineage", ())]}
+        record: dict[str, Any] = {"lineage": values.get("lineage")}
         if "pretrained_on" in values:
             return record | {"pretrained_on": [str(name) for name in values["pretrained_on"]]}
         return record | {role: str(values[role]) for role in ("source", "target")}

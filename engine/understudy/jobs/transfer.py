@@ -108,7 +108,7 @@ def check_carried_consent(folder: ProjectFolder, lineage: Sequence[Mapping[str, 
 
     Args:
         folder: The project.
-        lineage: As `Transfer.lineage` says it and snapshots keep it.
+        lineage: As `Transfer.lineage` or `provenance.lineage_of` says it.
 
     Raises:
         ConsentError: Somebody's consent is not here, or does not hold.
@@ -133,13 +133,12 @@ def _painted(lineage: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, A
     waiting = list(lineage)
     while waiting:
         entry = waiting.pop()
-        painted = entry.get("paints", [])
-        if not painted:
+        if not entry["paints"]:
             continue
-        for person in entry.get("trained_on", []):
-            if person.get("identity") in painted:
+        for person in entry["trained_on"]:
+            if person["identity"] in entry["paints"]:
                 yield person, str(entry.get("file", ""))
-        waiting.extend(entry.get("lineage", []))
+        waiting.extend(entry["lineage"])
 
 
 def _same_person(folder: ProjectFolder, person: Mapping[str, Any]) -> str | None:

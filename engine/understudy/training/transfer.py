@@ -27,7 +27,7 @@ from understudy.model.parts import (
 )
 from understudy.model.snapshot import Snapshot
 from understudy.model.swap_model import Identity, SwapModel
-from understudy.provenance import people_of
+from understudy.provenance import lineage_of, people_of
 from understudy.settings.differences import told_differences
 from understudy.settings.preset import Preset
 
@@ -103,7 +103,11 @@ class Transfer:
         return [*lines, *self.left]
 
     def lineage(self) -> list[dict[str, Any]]:
-        """What the new model remembers of each file that it has taken something from, as plain values."""
+        """What the new model remembers of each file that it has taken something from, as plain values.
+
+        Raises:
+            ModelFileError: A file does not say in order what it was begun from.
+        """
         lineage = []
         for number, start in enumerate(self.starts):
             parts = {each.child: each.origin for each in self.taken if each.start == number}
@@ -122,9 +126,7 @@ class Transfer:
                     "parts": parts,
                     "trained_on": people,
                     "paints": [name for name, roles in _roles(facts, people).items() if held & roles],
-                    "lineage": [
-                        entry for entry in facts.get("lineage", []) if isinstance(entry, dict) and entry.get("parts")
-                    ],
+                    "lineage": lineage_of(facts),
                 }
             )
         return lineage
