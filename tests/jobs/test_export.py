@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
+from tests.faces.conftest import made_up_landmarks
 from tests.jobs.made_up_people import TINY, consent_record, people_project
 from understudy.cli.app import main
-from understudy.color import ColorConfig
+from understudy.color import ColorConfig, TrainingSpace
 from understudy.errors import ConsentError, ModelFileError, SettingsError, UnknownNameError
+from understudy.faces.alignment import align_face
+from understudy.faces.crop import FaceCrop
+from understudy.faces.face import Face
 from understudy.jobs.card import card_of, card_page, consent_summary
-from understudy.jobs.export import export_weights
+from understudy.jobs.export import export_network, export_weights
 from understudy.jobs.inspect import describe
+from understudy.jobs.pretrain import run_pretrain
 from understudy.jobs.train import run_train
 from understudy.model.snapshot import newest_snapshot, read_snapshot, read_start
+from understudy.settings.preset import load_preset
 from understudy.settings.project import ProjectFolder
+from understudy.swap import swap_face
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +183,68 @@ def test_weights_are_the_snapshots_own(folder: ProjectFolder, tmp_path: Path) ->
     assert len(given) == made.tensors and all(
         torch.equal(weight, snapshot.weights[name]) for name, weight in given.items()
     )
+
+
+def test_the_swap_can_be_run_elsewhere(
+    folder: ProjectFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "swap.pt"
+    line = ["-C", str(folder.path), "export", "model", "ann", "--format", "torchscript", "--out", str(out)]
+    assert main([*line, "--dry-run"]) == 0 and not list(tmp_path.iterdir())
+    assert main([*line, "--licence", "internal"]) == 0
+    assert "largest difference to the model: " in capsys.readouterr().out
+    extra = {"understudy.json": ""}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.load(out, _extra_files=extra)
+    facts = json.loads(extra["understudy.json"])
+    assert facts["input"]["shape"] == ["batch", 3, 64, 64] and facts["outputs"][0]["name"] == "painted"
+    assert len(facts["alignment"]["template"]) == len(facts["alignment"]["landmarks"])
+    assert facts["licence"] == "internal" and "synthetic media" in facts["notice"] and facts["face_scale"] > 0
+    assert set(facts["parts"]) == {"encoder", "inter", "source"}
+    assert "ann: 3 faces" in (tmp_path / "swap.card.md").read_text()
+
+
+def test_a_convolutional_network_can_be_exported_for_another_size(folder: ProjectFolder, tmp_path: Path) -> None:
+    made = export_network(folder, "cas", tmp_path / "n.pt", "torchscript", 128)
+    assert made.size == 128 and made.difference is not None and made.difference <= made.limit
+    with pytest.raises(SettingsError, match="size"):
+        export_network(folder, "cas", tmp_path / "o.pt", "torchscript", 100)
+
+
+def test_networks_that_cannot_be_exported_are_refused(folder: ProjectFolder, tmp_path: Path) -> None:
+    dense = TINY.with_overrides(["model.inter.kind=dense"])
+    run_train(folder, "dense", dense, "cas", "dora", 1)
+    with pytest.raises(SettingsError, match=r"made for 64 px only, because of 'inter\.press\.weight'"):
+        export_network(folder, "dense", tmp_path / "n.pt", "torchscript", 128)
+    run_train(folder, "nothing", load_preset("identity", ["model.size=64"]), "cas", "dora")
+    with pytest.raises(SettingsError, match="no network to export"):
+        export_network(folder, "nothing", tmp_path / "n.pt", "torchscript")
+    run_pretrain(folder, "many", TINY, ("ann", "cas"), 1)
+    with pytest.raises(ModelFileError, match="pretrained on several"):
+        export_network(folder, "many", tmp_path / "n.pt", "torchscript")
+    with pytest.raises(SettingsError, match=r"should end in \.onnx"):
+        export_network(folder, "cas", tmp_path / "n.pt", "onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_documents_example_swaps_as_understudy_does(
+    folder: ProjectFolder, tmp_path: Path, color: ColorConfig
+) -> None:
+    """NumPy and ONNX Runtime alone, on a crop with values below 0 and far above 1."""
+    example = re.findall(r"```python\n(.+?)```", (ROOT / "docs" / "transfer.md").read_text(), re.DOTALL)[0]
+    names: dict[str, Any] = {}
+    exec(compile(example, "docs/transfer.md", "exec"), names)
+    made = export_network(folder, "ann", tmp_path / "n.onnx", "onnx")
+    assert made.difference is not None and made.difference <= made.limit == 1e-4
+
+    pixels = np.random.default_rng(1).lognormal(-2, 1, (64, 64, 3)).astype(np.float32)
+    pixels[3, 4], pixels[5, 6] = 200.0, -0.1
+    gains = (0.9, 1.1, 1.3)
+    face = Face(1, (made_up_landmarks() - 0.5) * 64 + 32, np.zeros(478, np.float32), 0.9)
+    crop = FaceCrop(pixels, align_face(face), 64, 0.0)
+    model = read_snapshot(newest_snapshot(folder.model("ann"))).build()
+    wanted = swap_face(model, crop, TrainingSpace(gains), torch.device("cpu")).pixels
+    found = names["swapped"](str(made.path), pixels, gains)
+    np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=1e-5)
+    assert not np.allclose(found, pixels, rtol=0.1)

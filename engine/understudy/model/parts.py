@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal, get_args
 
 import torch
@@ -75,11 +76,11 @@ def told_child(child: str) -> str:
     return f"{name} of the {identity} identity" if identity else name
 
 
+@lru_cache(maxsize=8)
 def shapes_of(settings: ModelSettings) -> Mapping[str, Tensor]:
-    """The weights of a network by name, with shapes and types and no numbers."""
+    """The weights of a network by name, with shapes and types and no numbers; not to be changed."""
     with torch.device("meta"):
-        shapes: Mapping[str, Tensor] = build_model(settings).state_dict()
-    return shapes
+        return build_model(settings).state_dict()
 
 
 def share_decoder(model: SwapModel) -> None:
