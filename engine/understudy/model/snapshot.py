@@ -37,6 +37,7 @@ __all__ = [
 WEIGHTS_SCHEMA = "weights-1"
 """Of files that hold some parts of a model, or all, to give away."""
 
+_MOST_TOLD = 500
 _SCHEMA = "snapshot-1"
 _NAMES = {_SCHEMA: "snapshot", WEIGHTS_SCHEMA: "weights file"}
 
@@ -225,7 +226,7 @@ def _preset_and_facts(record: Mapping[str, Any], path: Path, what: str) -> tuple
         return preset_from_json(json.dumps(record.get("preset")), f"{what} {path}"), facts
     except SettingsError as error:
         raise ModelFileError(
-            f"The {what} cannot be used by this version of Understudy: {error}", path=str(path)
+            f"The {what} cannot be used by this version of Understudy: {error.message[:_MOST_TOLD]}", path=str(path)
         ) from error
 
 
