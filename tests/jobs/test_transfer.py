@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.jobs.made_up_people import TINY, consent_record, people_project
 from understudy.color import ColorConfig
 from understudy.errors import ConsentError
+from understudy.jobs.swap import open_swapper
 from understudy.jobs.train import run_train
+from understudy.jobs.transfer import check_carried_consent
 from understudy.model.snapshot import newest_snapshot, read_snapshot
+from understudy.plates import Frame, write_frame
 from understudy.settings.project import ProjectFolder
 
 
@@ -112,6 +116,30 @@ def test_consent_that_was_revoked_since_stops_the_models_that_came_of_it(tmp_pat
     for model in ("next", "third"):
         with pytest.raises(ConsentError, match=r"'ann'.* was revoked"):
             run_train(made, model, TINY, iterations=9)
+
+
+def test_consent_for_other_shots_stops_the_swap_too(tmp_path: Path, color: ColorConfig) -> None:
+    made = people_project(tmp_path, color)
+    run_train(made, "ann", TINY, "ann", "ben")
+    run_train(made, "next", TINY, "cas", "dora", init_from=[snapshot(made, "ann")])
+    lineage = facts(made, "next")["lineage"]
+    check_carried_consent(made, lineage, "s")
+    consent_record(made.path, "ann", shots=["other*"])
+    check_carried_consent(made, lineage, "other_1")
+    with pytest.raises(ConsentError, match=r"'ann'.* covers the shots other\*, not 's'"):
+        check_carried_consent(made, lineage, "s")
+    write_frame(tmp_path / "plate.1.exr", Frame.of(np.full((32, 32, 3), 0.2)))
+    made = made.save(made.with_shot("s", {"plate": "plate.1.exr", "colorspace": "ACEScg"}))
+    with pytest.raises(ConsentError, match="not 's'"):
+        open_swapper(made, "s", "next")
+
+
+def test_lineage_outlives_a_deleted_record(first: ProjectFolder) -> None:
+    run_train(first, "kept", TINY, "cas", "dora", 1, init_from=[snapshot(first, "cas")])
+    lineage = facts(first, "kept")["lineage"]
+    (first.model("kept") / "model.json").unlink()
+    run_train(first, "kept", TINY, "cas", "dora", 2)
+    assert facts(first, "kept")["lineage"] == lineage != []
 
 
 def test_faces_that_lie_otherwise_are_told(

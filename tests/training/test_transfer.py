@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from understudy.errors import ModelFileError, SettingsError, UnknownNameError
+from understudy.model import parts
 from understudy.model.parts import share_decoder
 from understudy.model.snapshot import Snapshot, model_hash, read_snapshot, write_snapshot
 from understudy.model.swap_model import build_model
@@ -162,6 +164,41 @@ def test_a_model_of_many_identities_paints_all_of_them(preset: Preset, start: Ca
     many = {"trained_on": [{"identity": name, "role": "source", **RECORD} for name in ("ann", "eva", "gus")]}
     (entry,) = plan_transfer(preset, PAIR, [start(many)], ["decoder"]).lineage()
     assert entry["paints"] == ["ann", "eva", "gus"]
+
+
+def renamed(start: Start, names: dict[str, str]) -> Start:
+    """The file with some of its children, under other names."""
+    weights = {
+        name.replace(child, other, 1): weight
+        for child, other in names.items()
+        for name, weight in start.snapshot.weights.items()
+        if name.startswith(f"{child}.")
+    }
+    return replace(start, snapshot=replace(start.snapshot, weights=weights))
+
+
+def test_a_decoder_that_both_shared_becomes_that_of_each(preset: Preset, start: Callable[..., Start]) -> None:
+    begun = renamed(start(), {"encoder": "encoder", "target": "decoder"})
+    transfer = plan_transfer(preset, PAIR, [begun], ["encoder", "decoder"])
+    assert origins(transfer) == {"encoder": "encoder", "target": "decoder", "source": "decoder"}
+    assert transfer.lineage()[0]["paints"] == ["ben", "ann"]
+    assert "from the decoder:" in transfer.lines()[1]
+
+
+@pytest.mark.parametrize(
+    "child,identity,shared,other",
+    [
+        ("target", "target", "decoder", "source"),
+        ("inter_source", "source", "inter", "inter_target"),
+        ("encoder_code", None, "encoder_code", "encoder_code"),
+        ("decoder", None, "decoder", "decoder"),
+    ],
+)
+def test_children_are_known_by_their_names(child: str, identity: Any, shared: str, other: str) -> None:
+    assert parts.identity_of(child) == identity
+    assert parts.shared_name(child) == shared
+    assert parts.renamed_for(child, "target" if identity == "source" else "source") == other
+    assert parts.holds_a_person(child) == (identity is not None or child == "decoder")
 
 
 def test_lineage_is_carried_on_from_model_to_model(preset: Preset, start: Callable[..., Start]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from understudy.errors import ConsentError, PlateError
+from understudy.errors import ConsentError, ModelFileError, PlateError
 from understudy.faces.alignment import template
 from understudy.jobs.asked import known_lineage
-from understudy.model.snapshot import read_start
-from understudy.provenance import check_consent, file_hash
+from understudy.model.snapshot import newest_snapshot, read_facts, read_start
+from understudy.provenance import check_consent, file_hash, lineage_of
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.checkpoint import is_begun
@@ -55,7 +55,7 @@ def begin_or_go_on(
     if is_begun(folder.model(model_name) / CHECKPOINTS):
         if paths:
             _LOGGER.warning("Model %s goes on from its own checkpoint: --init-from is for new models.", model_name)
-        lineage = known_lineage(folder, model_name)
+        lineage = known_lineage(folder, model_name) or _lineage_of_snapshot(folder.model(model_name))
         check_carried_consent(folder, lineage)
         return None, lineage
     transfer = open_transfer(folder, preset, identities, paths, parts, mapping)
@@ -99,7 +99,7 @@ def open_transfer(
     return transfer
 
 
-def check_carried_consent(folder: ProjectFolder, lineage: Sequence[Mapping[str, Any]]) -> None:
+def check_carried_consent(folder: ProjectFolder, lineage: Sequence[Mapping[str, Any]], shot: str | None = None) -> None:
     """Returns when everybody whose face is in weights that were taken over may be used in this project today.
 
     A decoder contains the people that it has learned to paint, wherever that was. One who has signed a consent record
@@ -109,6 +109,7 @@ def check_carried_consent(folder: ProjectFolder, lineage: Sequence[Mapping[str, 
     Args:
         folder: The project.
         lineage: As `Transfer.lineage` or `provenance.lineage_of` says it.
+        shot: The shot that a model which came of it is to swap; None while training.
 
     Raises:
         ConsentError: Somebody's consent is not here, or does not hold.
@@ -125,7 +126,14 @@ def check_carried_consent(folder: ProjectFolder, lineage: Sequence[Mapping[str, 
                 "only what paints nobody: --parts encoder,inter",
                 identity=identity,
             )
-        check_consent(folder, name)
+        check_consent(folder, name, shot)
+
+
+def _lineage_of_snapshot(model_folder: Path) -> list[dict[str, Any]]:
+    """What the newest snapshot says, for a model whose record was deleted; nothing where there is none."""
+    with suppress(ModelFileError):
+        return lineage_of(read_facts(newest_snapshot(model_folder))[1])
+    return []
 
 
 def _painted(lineage: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -24,6 +24,7 @@ __all__ = [
     "renamed_for",
     "share_decoder",
     "shapes_of",
+    "shared_name",
     "told_child",
 ]
 
@@ -67,6 +68,11 @@ def renamed_for(child: str, identity: Identity) -> str:
     """What the same child of the other identity is called; a shared child keeps its name."""
     own = identity_of(child)
     return "_".join(identity if word == own else word for word in child.split("_"))
+
+
+def shared_name(child: str) -> str:
+    """What a child is called in a network in which both identities share it: `inter` for `inter_source`."""
+    return "_".join(word for word in child.split("_") if word not in IDENTITIES) or "decoder"
 
 
 def told_child(child: str) -> str:

@@ -23,6 +23,7 @@ from understudy.model.parts import (
     part_of,
     renamed_for,
     shapes_of,
+    shared_name,
     told_child,
 )
 from understudy.model.snapshot import Snapshot
@@ -211,15 +212,16 @@ def _origin(child: str, start: Start, identities: Mapping[str, str], changed: Ma
     there = children_of(start.snapshot.weights)
     role = identity_of(child)
     if role is None:
-        return child if child in there else ""
+        # of many identities, what belongs to either paints them all
+        alike = [name for name in there if not start.identities and shared_name(name) == child]
+        return child if child in there else next(iter(alike), "")
     roles = {start.identities.get(other): other for other in IDENTITIES} | {other: other for other in IDENTITIES}
     said = changed.get(role)
     if said is not None:
         tried = [renamed_for(child, roles[said])] if said in roles else []
     else:
         tried = [renamed_for(child, roles.get(identities.get(role), role)), child]
-    shared = [name for name in there if part_of(name) == part_of(child) and identity_of(name) is None]
-    tried += shared if len(shared) == 1 else []
+    tried.append(shared_name(child))
     return next((name for name in tried if name in there), "")
 
 
