@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from understudy import __version__
 from understudy.durable import write_text
-from understudy.errors import ConsentError, PlateError, SettingsError
+from understudy.errors import ConsentError, ModelFileError, PlateError, SettingsError
 from understudy.settings.project import ProjectFolder
 from understudy.settings.validation import Settings, read_yaml, validated
 
@@ -27,6 +27,9 @@ __all__ = [
     "check_consent",
     "file_hash",
     "json_hash",
+    "lineage_of",
+    "people_of",
+    "person_in",
     "read_consent",
     "write_consent_form",
 ]
@@ -36,6 +39,7 @@ OUTPUT_SCHEMA = "output-2"
 
 _DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _HASH = r"[0-9a-f]{64}"
+_DEEPEST_LINEAGE = 32
 
 _FORM = """\
 # Consent of one person to be the source identity: the face that is put into a plate.
@@ -156,11 +160,11 @@ def read_consent(path: Path) -> ConsentRecord:
 def check_consent(
     folder: ProjectFolder, identity: str, shot: str | None = None, today: datetime.date | None = None
 ) -> Consent:
-    """Returns when this source identity may be used, else raises.
+    """Returns when this identity may be used, else raises; asked of source identities, and of all in pretraining.
 
     Args:
         folder: The project.
-        identity: Name of the source identity.
+        identity: Its name.
         shot: The shot it is put into; None while training.
         today: The day that counts; the machine's date when None.
 
@@ -170,10 +174,11 @@ def check_consent(
     entry = folder.identity(identity)
     if entry.synthetic:
         return Consent(identity, "synthetic", "synthetic", "", "")
-    cure = f"understudy identity add {identity} --role source --consent FILE (or --synthetic)"
+    cure = f"understudy identity add {identity} --role {entry.role} --consent FILE (or --synthetic)"
+    whose = f"{entry.role.capitalize()} identity"
     if entry.consent is None:
         raise ConsentError(
-            f"Source identity '{identity}' has no consent record, so nothing was started. Add one with: {cure}",
+            f"{whose} '{identity}' has no consent record, so nothing was started. Add one with: {cure}",
             identity=identity,
         )
     path = folder.path / Path(entry.consent).expanduser()
@@ -188,12 +193,94 @@ def check_consent(
         reason = f"covers the shots {', '.join(record.shots)}, not '{shot}'"
     if reason:
         raise ConsentError(
-            f"The consent of source identity '{identity}' ({path}) {reason}. Add a new record with: {cure}",
+            f"The consent of {whose.lower()} '{identity}' ({path}) {reason}. Add a new record with: {cure}",
             identity=identity,
             path=str(path),
         )
     sha = file_hash(path)
     return Consent(identity, "record", sha[:16], sha, record.production)
+
+
+def person_in(folder: ProjectFolder, identity: str, faces: int) -> dict[str, Any]:
+    """Whose faces a model learns from, as its snapshots remember: name, role, how many faces, and the consent.
+
+    A target identity needs none, so that it may have the kind "none".
+
+    Args:
+        folder: The project.
+        identity: Its name.
+        faces: How many of its faces are learned from.
+
+    Raises:
+        ConsentError: It has a consent record that does not hold.
+    """
+    entry = folder.identity(identity)
+    known: dict[str, Any] = {"identity": identity, "role": entry.role, "faces": faces}
+    if entry.role == "target" and not entry.synthetic and entry.consent is None:
+        return {**known, "kind": "none"}
+    return {**known, **check_consent(folder, identity).to_json()}
+
+
+def people_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Whose faces the weights of a snapshot or weights file have seen, each as `person_in` writes it.
+
+    Args:
+        facts: What the file says of itself; of early files, the little that can be told from their other facts.
+    """
+    people = facts.get("trained_on")
+    if isinstance(people, list):
+        return [person for person in people if isinstance(person, dict) and isinstance(person.get("identity"), str)]
+    identities, consent = facts.get("identities"), facts.get("consent")
+    if not isinstance(identities, dict):
+        return []
+    of_source = dict(consent) if isinstance(consent, dict) else {}
+    return [
+        {**(of_source if role == "source" else {}), "identity": str(identities[role]), "role": role}
+        for role in ("target", "source")
+        if role in identities
+    ]
+
+
+def lineage_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a model was begun from, as `training.transfer` remembers it: each entry with its people and those before it.
+
+    Args:
+        facts: What a file, or an entry of such a list, says of itself.
+
+    Raises:
+        ModelFileError: It is no such list: whose faces the weights have seen cannot be told.
+    """
+    return _entries(facts.get("lineage"), 0)
+
+
+def _entries(lineage: Any, depth: int) -> list[dict[str, Any]]:
+    if lineage is None:
+        return []
+    if not isinstance(lineage, list) or depth > _DEEPEST_LINEAGE:
+        raise _broken_lineage()
+    entries = []
+    for entry in lineage:
+        if not isinstance(entry, dict) or not _is_whole(entry):
+            raise _broken_lineage()
+        entries.append({**entry, "trained_on": people_of(entry), "lineage": _entries(entry.get("lineage"), depth + 1)})
+    return entries
+
+
+def _is_whole(entry: Mapping[str, Any]) -> bool:
+    parts, paints = entry.get("parts"), entry.get("paints")
+    return (
+        isinstance(parts, dict)
+        and all(isinstance(origin, str) for origin in parts.values())
+        and isinstance(paints, list)
+        and all(isinstance(name, str) for name in paints)
+    )
+
+
+def _broken_lineage() -> ModelFileError:
+    return ModelFileError(
+        "A model file does not say in order what it was begun from, so that nobody can tell whose faces are in it. "
+        "Use another one, or export it again."
+    )
 
 
 def attributes_of(consent: Mapping[str, str], model_hash: str, recipe_hash: str, plate_hash: str) -> dict[str, str]:

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from tests.training.conftest import Run, disc_faces, files, stop_after
 from understudy.errors import ModelFileError, SettingsError, TrainingError
-from understudy.model.snapshot import newest_snapshot, read_snapshot, write_snapshot
-from understudy.model.swap_model import build_model
+from understudy.model.snapshot import newest_snapshot, read_snapshot
 from understudy.model.tensor_file import read_record, read_tensors, write_tensors
 from understudy.progress import Progress
 from understudy.settings.preset import Preset, load_preset
@@ -338,21 +337,6 @@ def test_minutes_count_training_and_no_pauses(run: Run, tmp_path: Path, monkeypa
     assert calls > 1 and result.completed
     assert json.loads(lines[-1])["seconds"] < 2.0
     assert "0.01 minutes are over" in result.ended_because
-
-
-def test_a_new_model_can_begin_from_a_snapshot(run: Run, tmp_path: Path) -> None:
-    first = run("first", until=60)
-    begun = run("second", until=3, init_from=(first.snapshot,), learning_rate=1e-7)
-    fresh = run("third", until=3, learning_rate=1e-7)
-    assert begun.loss is not None and fresh.loss is not None
-    assert begun.loss < 0.8 * fresh.loss
-
-
-def test_a_snapshot_of_nothing_alike_cannot_be_begun_from(run: Run, tmp_path: Path) -> None:
-    nothing = load_preset("identity")
-    write_snapshot(tmp_path / "nothing.safetensors", build_model(nothing.model), nothing, {})
-    with pytest.raises(ModelFileError, match="Nothing in the snapshot"):
-        run(init_from=(tmp_path / "nothing.safetensors",))
 
 
 def test_faces_of_another_size_are_refused(run: Run, target: FaceCodes) -> None:

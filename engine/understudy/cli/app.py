@@ -13,7 +13,9 @@ from typer.exceptions import Abort, TyperException
 from understudy import __version__
 from understudy.cli import terminal
 from understudy.cli.bench import bench
+from understudy.cli.bench_transfer import bench_transfer
 from understudy.cli.engine import engine, jobs
+from understudy.cli.exporting import export
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
@@ -35,11 +37,13 @@ app = typer.Typer(
 )
 for part in (project, making, training, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
+bench.registered_commands.extend(bench_transfer.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")
 app.add_typer(synth, name="synth")
 app.add_typer(bench, name="bench")
 app.add_typer(jobs, name="jobs")
+app.add_typer(export, name="export")
 
 
 def _show_version(wanted: bool) -> None:

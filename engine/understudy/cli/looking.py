@@ -85,16 +85,19 @@ def faceset(
 @looking.command("inspect")
 def inspect(
     context: typer.Context,
-    path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A plate, project, faceset, checkpoint, snapshot, swap or preset.")
-    ],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A plate, project, faceset, model file, swap or preset.")],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what a plate, project, faceset, checkpoint, snapshot, swap or preset is."""
+    """Say what a plate, project, faceset, checkpoint, snapshot, weights file, swap or preset is."""
+    from understudy.jobs.card import MODEL_FILES, card_page
     from understudy.jobs.inspect import describe
 
     del context
     facts = describe(path)
+    if facts["kind"] in MODEL_FILES and not as_json:
+        say(f"{facts['kind']} {path}: {facts['weights']} weights, hash {facts['hash']}")
+        say(card_page(facts, Path(path).name).rstrip())
+        return
     _show(f"{facts.pop('kind')} {path}", facts, as_json)
 
 

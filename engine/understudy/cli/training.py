@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,9 @@ import typer
 
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import Stopped, say, watching
-from understudy.jobs.asked import choose_preset, model_pair
+from understudy.errors import SettingsError
+from understudy.jobs.asked import ModelPair, choose_preset, known_pretraining, model_pair
+from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["training"]
@@ -27,7 +30,28 @@ def train(
     iterations: Annotated[int | None, typer.Option(min=1, help="Iteration to reach.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train now.")] = None,
     init_from: Annotated[
-        list[Path] | None, typer.Option(metavar="SNAPSHOT", help="Start from the weights of another model.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Start from a snapshot or weights file of another model; may be given several times."
+        ),
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS",
+            help="What to take of it: encoder,inter,decoder; target or source for one identity's. All that fits, if "
+            "left out.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FROM=TO", help="Whose part becomes whose: source=target, or ann=target."),
+    ] = None,
+    pretrain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Learn ann,ben,...: several identities at once, for other models to start from."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -36,25 +60,38 @@ def train(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Train a model, or go on training it."""
-    from understudy.faces.faceset import Faceset
+    from understudy.jobs.pretrain import run_pretrain
     from understudy.jobs.train import run_train
-    from understudy.provenance import check_consent
 
     folder = ProjectFolder.open(context.obj)
     chosen = choose_preset(folder, model, preset, settings or ())
+    wanted, starts = parts.split(",") if parts is not None else None, tuple(init_from or ())
+    if (wanted is not None or mapping) and not starts:
+        raise SettingsError("--parts and --map say what is taken from another model: name it with --init-from FILE.")
+    names = pretrain.split(",") if pretrain is not None else known_pretraining(folder, model)
+    if names and (source or target or mapping):
+        raise SettingsError("A model of several identities has no --source, --target and --map.")
     if dry_run:
-        pair = model_pair(folder, model, source, target)
-        check_consent(folder, pair.source)
-        counts = [len(Faceset.open(folder.faceset(name)).records) for name in (pair.source, pair.target)]
-        say(
-            f"would train {folder.model(model)}: {pair.source} ({counts[0]} faces) into {pair.target} "
-            f"({counts[1]} faces), preset {chosen.name}, {chosen.model.size} px"
-        )
+        pair = None if names else model_pair(folder, model, source, target)
+        _say_plan(folder, model, chosen, pair, names, starts, wanted, mapping or ())
         return
     with watching() as on_progress:
-        result = run_train(
-            folder, model, chosen, source, target, iterations, minutes, tuple(init_from or ()), on_progress
-        )
+        if names:
+            result = run_pretrain(folder, model, chosen, names, iterations, minutes, starts, on_progress, parts=wanted)
+        else:
+            result = run_train(
+                folder,
+                model,
+                chosen,
+                source,
+                target,
+                iterations,
+                minutes,
+                starts,
+                on_progress,
+                parts=wanted,
+                mapping=mapping or (),
+            )
     if result is None:
         raise Stopped
     loss = f", loss {result.loss:.4f}" if result.loss is not None else ""
@@ -64,3 +101,34 @@ def train(
         say(f"preview  {result.preview}")
     if not result.completed:
         raise Stopped
+
+
+def _say_plan(
+    folder: ProjectFolder,
+    model: str,
+    preset: Preset,
+    pair: ModelPair | None,
+    names: Sequence[str],
+    starts: Sequence[Path],
+    parts: Sequence[str] | None,
+    mapping: Sequence[str],
+) -> None:
+    """Says what would be trained on whom, and what would be taken from where."""
+    from understudy.faces.faceset import Faceset
+    from understudy.jobs.pretrain import pretrained_identities
+    from understudy.jobs.transfer import begin_or_go_on
+    from understudy.provenance import check_consent
+
+    if pair is None:
+        names = pretrained_identities(folder, model, names)
+    else:
+        check_consent(folder, pair.source)
+    people = [
+        f"{name} ({len(Faceset.open(folder.faceset(name)).records)} faces)"
+        for name in ((pair.source, pair.target) if pair else names)
+    ]
+    who = " into ".join(people) if pair else " and ".join(people)
+    say(f"would train {folder.model(model)}: {who}, preset {preset.name}, {preset.model.size} px")
+    transfer, _ = begin_or_go_on(folder, model, preset, vars(pair) if pair else {}, starts, parts, mapping)
+    for line in transfer.lines() if transfer else ():
+        say(line)

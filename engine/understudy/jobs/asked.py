@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from understudy.durable import write_text
 from understudy.errors import ModelFileError, ProjectError, SettingsError
+from understudy.provenance import lineage_of
 from understudy.settings.preset import Preset, load_preset, preset_from_json
 from understudy.settings.project import ProjectFolder
 
 __all__ = [
     "ModelPair",
     "choose_preset",
+    "keep_record",
+    "known_lineage",
     "known_pair",
+    "known_pretraining",
     "model_pair",
     "pair_of_snapshot",
     "split_overrides",
@@ -85,6 +90,13 @@ def model_pair(folder: ProjectFolder, model_name: str, source: str | None, targe
         ProjectError: The model was trained for another pair, or the project has several and none was said.
         UnknownNameError: An identity does not exist.
     """
+    pretrained = known_pretraining(folder, model_name)
+    if pretrained:
+        raise ProjectError(
+            f"Model '{model_name}' was pretrained on {', '.join(pretrained)} and paints no pair. Name another model, "
+            f"and begin it with --init-from and a snapshot of '{model_name}'.",
+            model=model_name,
+        )
     known = known_pair(folder, model_name)
     chosen: dict[str, str] = {}
     for role, said in (("source", source), ("target", target)):
@@ -105,20 +117,66 @@ def model_pair(folder: ProjectFolder, model_name: str, source: str | None, targe
 
 
 def known_pair(folder: ProjectFolder, model_name: str) -> dict[str, str]:
-    """The identities that a model was begun with, by role; nothing for a model that is new.
+    """The identities that a model was begun with, by role; nothing for a model that is new or has no pair.
 
     Raises:
         ProjectError: Its record is damaged.
     """
-    record = folder.model(model_name) / "model.json"
-    if not record.is_file():
+    record = _record(folder, model_name)
+    return {role: record[role] for role in ("source", "target") if role in record}
+
+
+def known_pretraining(folder: ProjectFolder, model_name: str) -> tuple[str, ...]:
+    """The identities that a model was pretrained on; nothing for any other model.
+
+    Raises:
+        ProjectError: Its record is damaged.
+    """
+    return tuple(_record(folder, model_name).get("pretrained_on", ()))
+
+
+def known_lineage(folder: ProjectFolder, model_name: str) -> list[dict[str, Any]]:
+    """What a model had taken over from others when it was begun, as `training.transfer` writes it.
+
+    Raises:
+        ProjectError: Its record is damaged.
+        ModelFileError: What it says of its beginning is.
+    """
+    return lineage_of(_record(folder, model_name))
+
+
+def keep_record(folder: ProjectFolder, model_name: str, values: Mapping[str, Any]) -> None:
+    """Writes what `known_pair`, `known_pretraining` and `known_lineage` read.
+
+    Args:
+        folder: The project.
+        model_name: The model.
+        values: `source` and `target`, or `pretrained_on`; and `lineage`.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    write_text(_record_file(folder, model_name), json.dumps({"schema": "model-1", **values}, indent=1) + "\n")
+
+
+def _record_file(folder: ProjectFolder, model_name: str) -> Path:
+    return folder.model(model_name) / "model.json"
+
+
+def _record(folder: ProjectFolder, model_name: str) -> dict[str, Any]:
+    """What a model was begun with, checked; empty for a new one."""
+    path = _record_file(folder, model_name)
+    if not path.is_file():
         return {}
     try:
-        values = json.loads(record.read_text(encoding="utf-8"))
-        return {"source": str(values["source"]), "target": str(values["target"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = {"lineage": values.get("lineage")}
+        if "pretrained_on" in values:
+            return record | {"pretrained_on": [str(name) for name in values["pretrained_on"]]}
+        return record | {role: str(values[role]) for role in ("source", "target")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProjectError(
-            f"{record} is damaged. Delete it and name --source and --target again.", path=str(record)
+            f"{path} is damaged. Delete it and name --source and --target again.", path=str(path)
         ) from error
 
 
@@ -133,6 +191,12 @@ def pair_of_snapshot(facts: Mapping[str, Any], path: Path) -> ModelPair:
         ModelFileError: It does not say.
     """
     pair = facts.get("identities")
+    if pair is None and facts.get("trained_on"):
+        raise ModelFileError(
+            f"The snapshot in {path} was pretrained on several identities, and swaps none of them. Train a pair that "
+            "begins from it: understudy train NAME --init-from SNAPSHOT",
+            path=str(path),
+        )
     if not isinstance(pair, dict) or not {"source", "target"} <= set(pair):
         raise ModelFileError(
             f"The snapshot in {path} does not say whose face it paints; train it again.", path=str(path)

@@ -1,8 +1,7 @@
-"""What a file or folder is: a plate, a project, a faceset, a checkpoint, a snapshot, a folder of results, a preset."""
+"""What a file or folder is: a plate, a project, a faceset, a model file, a folder of results, a preset."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from understudy.color import MIDDLE_GREY, ColorConfig
-from understudy.errors import FacesetError, ModelFileError, UnderstudyError
+from understudy.errors import FacesetError, UnderstudyError
 from understudy.faces.faceset import Faceset
 from understudy.jobs.overview import describe_project
 from understudy.jobs.shot import config_of
@@ -197,21 +196,23 @@ def _finite(pixels: Pixels, choose: Callable[[Pixels], Any]) -> float:
 
 
 def _describe_model_file(path: Path) -> dict[str, Any]:
-    from understudy.model.snapshot import read_snapshot
-    from understudy.model.tensor_file import read_record
+    from understudy.jobs.card import MODEL_FILES, card_of
+    from understudy.model.snapshot import WEIGHTS_SCHEMA, read_start
+    from understudy.model.tensor_file import read_record, schema_of
 
-    with contextlib.suppress(ModelFileError):
-        record = read_record(path, "checkpoint-1", "checkpoint")
-        return {"kind": "checkpoint", "iteration": record.get("iteration"), "preset": record["preset"]["name"]}
-    snapshot = read_snapshot(path)
-    weights = sum(weight.numel() for weight in snapshot.weights.values())
+    schema = schema_of(path, "model file")
+    if schema.startswith("checkpoint-"):
+        record = read_record(path, schema, "checkpoint")
+        preset = record.get("preset")
+        name = preset.get("name") if isinstance(preset, dict) else None
+        return {"kind": "checkpoint", "iteration": record.get("iteration"), "preset": name}
+    found = read_start(path)
     return {
-        "kind": "snapshot",
-        "hash": snapshot.hash,
-        "preset": snapshot.preset.name,
-        "size": snapshot.preset.model.size,
-        "weights": weights,
-        **{name: value for name, value in snapshot.facts.items() if name != "alignment_template"},
+        **{name: value for name, value in found.facts.items() if name != "alignment_template"},
+        "kind": MODEL_FILES[schema == WEIGHTS_SCHEMA],
+        "hash": found.hash,
+        "weights": sum(weight.numel() for weight in found.weights.values()),
+        **card_of(found.preset, found.facts, list(found.weights)),
     }
 
 

@@ -34,12 +34,13 @@ from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.jobs.transfer import check_carried_consent
 from understudy.model.device import chosen_device
 from understudy.model.snapshot import Snapshot, newest_snapshot, read_snapshot
 from understudy.model.swap_model import SwapModel
 from understudy.plates import Frame, format_frames, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
-from understudy.provenance import OUTPUT_SCHEMA, attributes_of, check_consent, file_hash, json_hash
+from understudy.provenance import OUTPUT_SCHEMA, attributes_of, check_consent, file_hash, json_hash, lineage_of
 from understudy.settings.project import Compression, ProjectFolder, SwapSettings
 from understudy.swap import swap_face
 
@@ -196,6 +197,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
     snapshot = read_snapshot(snapshot_path)
     pair = pair_of_snapshot(snapshot.facts, folder.model(model_name))
     consent, target = check_consent(folder, pair.source, shot_name), pair.target
+    check_carried_consent(folder, lineage_of(snapshot.facts), shot_name)
     path = folder.faceset(target)
     shots = Faceset.open(path).shots if Faceset.exists(path) else {}
     if shot_name not in shots:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,13 @@ from understudy.durable import sweep, write_text
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
 from understudy.faces.proportion import measured_face_scale
-from understudy.jobs.asked import ModelPair, model_pair
+from understudy.jobs.asked import keep_record, model_pair
 from understudy.jobs.shot import check_free_space, config_of
+from understudy.jobs.transfer import begin_or_go_on
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, ignore_progress
-from understudy.provenance import Consent, check_consent
+from understudy.provenance import check_consent, person_in
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.checkpoint import saved_path
@@ -30,7 +30,7 @@ from understudy.training.loading import load_face_codes
 from understudy.training.preview import Look
 from understudy.training.trainer import CHECKPOINTS, PRESET_NAME, SNAPSHOTS, TrainingResult, train
 
-__all__ = ["run_train"]
+__all__ = ["look_of", "run_train", "shared_facts"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ def run_train(
     init_from: Sequence[Path] = (),
     on_progress: OnProgress = ignore_progress,
     device: str = "auto",
+    parts: Sequence[str] | None = None,
+    mapping: Sequence[str] = (),
 ) -> TrainingResult | None:
     """Trains `models/MODEL`, or goes on from its last save; None when it was stopped before the first iteration.
 
@@ -57,17 +59,20 @@ def run_train(
         target: Target identity; likewise.
         iterations: Iteration to reach; the preset's when None and `minutes` is None.
         minutes: How long this run trains; time in which it is paused does not count.
-        init_from: Snapshots whose fitting weights a new model starts from.
+        init_from: Snapshots and weights files that a new model starts from, the most important first.
         on_progress: Called after each iteration; False saves and stops.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
+        parts: Which parts it takes over, all of which must fit; all that fit when None.
+        mapping: `FROM=TO` for whose part becomes whose; as in `training.transfer.plan_transfer`.
 
     Raises:
-        ConsentError: The source identity may not be used.
+        ConsentError: The source identity may not be used, or somebody in a decoder that is taken over.
         UnderstudyError: Anything else that is wrong; nothing was overwritten.
     """
     path = folder.model(model_name)
     pair = model_pair(folder, model_name, source, target)
     consent = check_consent(folder, pair.source)
+    transfer, lineage = begin_or_go_on(folder, model_name, preset, vars(pair), init_from, parts, mapping)
     facesets = {identity: Faceset.open(folder.faceset(identity)) for identity in (pair.target, pair.source)}
     for faceset in facesets.values():
         faceset.expect_config(pinned_name(folder.project.ocio))
@@ -78,11 +83,20 @@ def run_train(
     source_codes = load_face_codes(facesets[pair.source], color, preset, on_progress) if target_codes else None
     if target_codes is None or source_codes is None:
         return None
-    write_text(path / "model.json", json.dumps({"schema": "model-1", **vars(pair)}, indent=1) + "\n")
+    keep_record(folder, model_name, {**vars(pair), "lineage": lineage})
     counts = f"{pair.source} ({len(source_codes)} faces) into {pair.target} ({len(target_codes)} faces)"
     where = f"preset {preset.name}, {preset.model.size} px, working space {color.working} of {color.name}"
     _LOGGER.info("Model %s: %s, %s", model_name, counts, where)
-    facts = _facts(folder, pair, consent, facesets)
+    people = [
+        person_in(folder, name, len(codes))
+        for name, codes in ((pair.target, target_codes), (pair.source, source_codes))
+    ]
+    facts = {
+        **shared_facts(folder, facesets, people, lineage),
+        "identities": vars(pair),
+        "consent": consent.to_json(),
+        "face_scale": round(_face_scale(facesets[pair.target], facesets[pair.source]), 4),
+    }
     if preset.model.kind == "identity":
         return _nothing_to_learn(path, preset, facts)
     return train(
@@ -94,21 +108,32 @@ def run_train(
         iterations=iterations,
         minutes=minutes,
         device=device,
-        init_from=tuple(init_from),
-        look=_look(color),
+        transfer=transfer,
+        look=look_of(color),
         on_progress=on_progress,
     )
 
 
-def _facts(folder: ProjectFolder, pair: ModelPair, consent: Consent, facesets: dict[str, Faceset]) -> dict[str, Any]:
-    """What every snapshot says of itself besides weights and preset."""
+def shared_facts(
+    folder: ProjectFolder,
+    facesets: Mapping[str, Faceset],
+    people: Sequence[Mapping[str, Any]],
+    lineage: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What the snapshots of a pair and of many identities alike say of themselves besides weights and preset.
+
+    Args:
+        folder: The project.
+        facesets: Of everybody that is learned from, by name.
+        people: The same, as `provenance.person_in` says them.
+        lineage: What the model was begun from.
+    """
     return {
         "software": f"understudy {__version__}",
         "ocio": pinned_name(folder.project.ocio),
-        "identities": vars(pair),
-        "consent": consent.to_json(),
+        "trained_on": list(people),
+        "lineage": list(lineage),
         "alignment_template": np.round(template(), 6).tolist(),
-        "face_scale": round(_face_scale(facesets[pair.target], facesets[pair.source]), 4),
         "training_spaces": {
             identity: {name: shot.training.to_json() for name, shot in faceset.shots.items()}
             for identity, faceset in facesets.items()
@@ -130,7 +155,7 @@ def _nothing_to_learn(path: Path, preset: Preset, facts: dict[str, Any]) -> Trai
     return TrainingResult(0, None, snapshot, None, completed=True, ended_because="there is nothing to learn")
 
 
-def _look(color: ColorConfig) -> Look:
+def look_of(color: ColorConfig) -> Look:
     """How codes are looked at: as of a shot that needs no gains, in the project's working space."""
     neutral = TrainingSpace()
 

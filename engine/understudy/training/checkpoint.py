@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ import torch
 from torch import Tensor
 
 from understudy.errors import ModelFileError, SettingsError
-from understudy.model.snapshot import expect_fit, read_snapshot
+from understudy.model.snapshot import expect_fit
 from understudy.model.swap_model import SwapModel
 from understudy.model.tensor_file import read_tensors, write_tensors
+from understudy.settings.differences import told_differences
 from understudy.settings.preset import Preset, preset_from_json
 from understudy.training.optimiser import load_memory, memory_tensors
 from understudy.training.standing import Standing
 
-__all__ = ["Resumed", "begin_from", "keep_newest", "resume", "save_checkpoint", "saved_path"]
+__all__ = ["Resumed", "is_begun", "keep_newest", "resume", "save_checkpoint", "saved_path"]
 
 _SCHEMA = "checkpoint-1"
 _NAME = re.compile(r"iteration-(\d{9})\.safetensors")
@@ -126,29 +127,9 @@ def resume(
     return None
 
 
-def begin_from(model: SwapModel, paths: Sequence[Path]) -> None:
-    """Takes over what fits from the snapshots of other models: of each weight, the first of its name and shape.
-
-    Args:
-        model: Changed.
-        paths: Snapshots, the most important first.
-
-    Raises:
-        ModelFileError: A snapshot cannot be read, or nothing in it fits.
-    """
-    state = model.state_dict()
-    taken: dict[str, Tensor] = {}
-    for path in paths:
-        weights = read_snapshot(path).weights
-        fitting = {name: value for name, value in weights.items() if name in state and state[name].shape == value.shape}
-        if not fitting:
-            raise ModelFileError(
-                f"Nothing in the snapshot {path} fits this network. Begin from a model of the same preset.",
-                path=str(path),
-            )
-        _log.info("Begins from %s: %d of %d weights fit.", path, len(fitting), len(state))
-        taken = fitting | taken
-    model.load_state_dict(taken, strict=False)
+def is_begun(folder: Path) -> bool:
+    """True when a folder holds a checkpoint, damaged or not, so that training does not begin anew."""
+    return bool(_checkpoints(folder))
 
 
 def keep_newest(folder: Path, count: int) -> None:
@@ -167,11 +148,12 @@ def _part(tensors: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
 
 
 def _expect_same_network(preset: Preset, saved: dict[str, Any], path: Path) -> None:
-    network = preset_from_json(json.dumps(saved), str(path)).model
-    if network != preset.model:
+    trained = preset_from_json(json.dumps(saved), str(path))
+    if trained.model != preset.model:
         raise SettingsError(
-            f"{path} was trained with another network (preset '{saved.get('name')}', {network.size} px) than "
-            f"'{preset.name}', {preset.model.size} px. Go on with its own preset, or train another model.",
+            f"{path} was trained with another network (preset '{trained.name}') than '{preset.name}': "
+            f"{told_differences(trained.model, preset.model, 'model')}. Go on with its own preset, or train another "
+            "model.",
             path=str(path),
         )
 

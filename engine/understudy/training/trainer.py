@@ -19,12 +19,13 @@ from understudy.durable import write_text
 from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
 from understudy.model.device import chosen_device
+from understudy.model.parts import share_decoder
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.preset import Preset, preset_from_json
 from understudy.training.batches import Batch, FaceCodes, make_batch
-from understudy.training.checkpoint import begin_from, keep_newest, resume, save_checkpoint, saved_path
+from understudy.training.checkpoint import keep_newest, resume, save_checkpoint, saved_path
 from understudy.training.losses import FaceLoss
 from understudy.training.optimiser import build_optimizer, gradient_limit, set_rate
 from understudy.training.painting import painting_of
@@ -34,6 +35,7 @@ from understudy.training.ranks import ALONE, Ranks
 from understudy.training.report import RunClock, progress_line, report_line
 from understudy.training.schedule import average_weights, learning_rate
 from understudy.training.standing import Standing
+from understudy.training.transfer import Transfer
 from understudy.training.validation import HeldOut, judged, keep_best, measured_losses
 from understudy.training.watching import LOG_NAME, PREVIEW_NAME, Watch
 
@@ -80,7 +82,8 @@ def train(
     iterations: int | None = None,
     minutes: float | None = None,
     device: str = "auto",
-    init_from: tuple[Path, ...] = (),
+    transfer: Transfer | None = None,
+    one_decoder: bool = False,
     held_out: HeldOut | None = None,
     ranks: Ranks = ALONE,
     look: Look,
@@ -99,7 +102,8 @@ def train(
         minutes: How long this run shall train; time in which `on_progress` holds it up does not count. With both, what
             comes first ends it.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
-        init_from: Snapshots to begin from; not used when there is a checkpoint to resume.
+        transfer: What a new model takes over from others; not used when there is a checkpoint to resume.
+        one_decoder: Paint both identities with one decoder, for pretraining on many.
         held_out: Faces that are not learned from: at every save their loss is logged, and the best snapshot chosen by
             it. Without any, it is chosen by the recent training loss of its phase.
         ranks: Which of how many processes this is, that train together; they can speak with each other already.
@@ -108,7 +112,7 @@ def train(
 
     Raises:
         SettingsError: The faces do not suit the preset, or the model in the folder is of another network.
-        ModelFileError: No checkpoint can be read, or a snapshot to begin from cannot be used.
+        ModelFileError: No checkpoint can be read.
         TrainingError: The loss is no longer a number, or the device's memory is full.
         WriteError: The folder cannot be written.
     """
@@ -122,6 +126,8 @@ def train(
     # The model, its average, the optimiser
     torch.manual_seed(settings.seed)
     model = build_model(preset.model).to(place)
+    if one_decoder:
+        share_decoder(model)
     if place.type == "cuda":
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(model).requires_grad_(False).eval()
@@ -134,8 +140,8 @@ def train(
     saved = standing.iteration
     if resumed:
         _log.info("Resumes at iteration %d from %s.", saved, resumed.path)
-    elif init_from:
-        begin_from(model, init_from)
+    elif transfer is not None:
+        transfer.load_into(model)
         average.load_state_dict(model.state_dict())
     ranks.begin_alike(model, average)
     if ranks.is_first:

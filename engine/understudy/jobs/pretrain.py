@@ -1,0 +1,121 @@
+"""The pretrain job: the facesets of many identities in, a snapshot that new pairs start from out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from understudy.color import pinned_name
+from understudy.durable import sweep
+from understudy.errors import ProjectError, SettingsError
+from understudy.faces.faceset import Faceset
+from understudy.jobs.asked import keep_record, known_pair, known_pretraining
+from understudy.jobs.shot import check_free_space, config_of
+from understudy.jobs.train import look_of, shared_facts
+from understudy.jobs.transfer import begin_or_go_on
+from understudy.progress import OnProgress, ignore_progress
+from understudy.provenance import check_consent, person_in
+from understudy.settings.preset import Preset
+from understudy.settings.project import ProjectFolder
+from understudy.training.joining import joined_faces
+from understudy.training.loading import load_face_codes
+from understudy.training.trainer import CHECKPOINTS, SNAPSHOTS, TrainingResult, train
+
+__all__ = ["pretrained_identities", "run_pretrain"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def pretrained_identities(folder: ProjectFolder, model_name: str, identities: Sequence[str]) -> tuple[str, ...]:
+    """Whom a model is pretrained on: as it was begun, else as said; everybody has consented or is synthetic.
+
+    Args:
+        folder: The project.
+        model_name: The model.
+        identities: As said; empty to go on.
+
+    Raises:
+        SettingsError: Fewer than two were said, or one twice.
+        UnknownNameError: An identity does not exist.
+        ProjectError: The model was begun otherwise.
+        ConsentError: Somebody has not consented; target identities are asked too, because they will be painted.
+    """
+    known = known_pretraining(folder, model_name)
+    chosen = tuple(identities) or known
+    if known_pair(folder, model_name) or (known and set(chosen) != set(known)):
+        of = f"pretrained on {', '.join(known)}" if known else "trained for a pair"
+        raise ProjectError(f"Model '{model_name}' was {of}. Name another model.", model=model_name)
+    if len(chosen) < 2 or len(set(chosen)) != len(chosen):
+        raise SettingsError("Pretraining needs several identities, each once: --pretrain ann,ben,cas")
+    for identity in chosen:
+        check_consent(folder, identity)
+    return known or chosen
+
+
+def run_pretrain(
+    folder: ProjectFolder,
+    model_name: str,
+    preset: Preset,
+    identities: Sequence[str] = (),
+    iterations: int | None = None,
+    minutes: float | None = None,
+    init_from: Sequence[Path] = (),
+    on_progress: OnProgress = ignore_progress,
+    device: str = "auto",
+    parts: Sequence[str] | None = None,
+) -> TrainingResult | None:
+    """Trains `models/MODEL` on many identities with one decoder for all, or goes on; None when stopped before it began.
+
+    Encoder and inter learn to describe any face, and the one decoder to paint any face from its description. A pair
+    that starts from the snapshot has only to learn how its two faces differ from that. All are shown equally often.
+
+    Args:
+        folder: The project.
+        model_name: The model.
+        preset: As `asked.choose_preset` returns it.
+        identities: Whom; as it was begun when empty.
+        iterations: Iteration to reach; the preset's when None and `minutes` is None.
+        minutes: How long this run trains.
+        init_from: Snapshots and weights files that a new model starts from.
+        on_progress: Called after each iteration; False saves and stops.
+        device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
+        parts: Which parts it takes over; all that fit when None.
+
+    Raises:
+        UnderstudyError: As `pretrained_identities`, and what `run_train` raises; nothing was overwritten.
+    """
+    names = pretrained_identities(folder, model_name, identities)
+    path = folder.model(model_name)
+    transfer, lineage = begin_or_go_on(folder, model_name, preset, {}, init_from, parts)
+    facesets = {name: Faceset.open(folder.faceset(name)) for name in names}
+    for faceset in facesets.values():
+        faceset.expect_config(pinned_name(folder.project.ocio))
+    check_free_space(folder.path)
+    sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
+    color = config_of(folder)
+    faces = []
+    for faceset in facesets.values():
+        codes = load_face_codes(faceset, color, preset, on_progress)
+        if codes is None:
+            return None
+        faces.append(codes)
+    people = [person_in(folder, name, len(codes)) for name, codes in zip(names, faces, strict=True)]
+    keep_record(folder, model_name, {"pretrained_on": names, "lineage": lineage})
+    counts = ", ".join(f"{person['identity']} ({person['faces']} faces)" for person in people)
+    _LOGGER.info("Model %s is pretrained on %s, preset %s, %d px", model_name, counts, preset.name, preset.model.size)
+    half = len(faces) // 2
+    return train(
+        path,
+        preset,
+        joined_faces(faces),
+        joined_faces(faces[half:] + faces[:half]),
+        shared_facts(folder, facesets, people, lineage),
+        iterations=iterations,
+        minutes=minutes,
+        device=device,
+        transfer=transfer,
+        one_decoder=True,
+        look=look_of(color),
+        on_progress=on_progress,
+    )
