@@ -22,7 +22,7 @@ def performers() -> list[Performer]:
 
 
 def test_every_start_is_measured_and_warm_ones_begin_ahead(tmp_path: Path, performers: list[Performer]) -> None:
-    result = measure_starts(tmp_path, performers, TINY, 24, lambda _: True, measures=2)
+    result = measure_starts(tmp_path, performers, TINY, 16, lambda _: True, measures=2)
     assert result is not None
     fresh, *others = result.starts
     assert [start.start for start in others] == [
@@ -31,10 +31,10 @@ def test_every_start_is_measured_and_warm_ones_begin_ahead(tmp_path: Path, perfo
         "2 people: encoder, inter",
         "2 people: all parts",
     ]
-    assert fresh.iterations == (12, 24) and fresh.errors[0] > fresh.errors[-1] > 0
-    assert fresh.reached is not None and fresh.reached <= 24
+    assert fresh.iterations == (8, 16) and fresh.errors[0] > fresh.errors[-1] > 0
+    assert fresh.reached is not None and fresh.reached <= 16
     assert fresh.seconds is not None and fresh.seconds > 0
-    assert others[1].errors[0] < 0.7 * fresh.errors[0] and others[3].errors[0] < 0.7 * fresh.errors[0]
+    assert max(others[1].errors[0], others[3].errors[0]) < 0.85 * fresh.errors[0]
     assert json.loads(json.dumps(result.to_json()))["starts"][0]["errors"] == list(fresh.errors)
     assert result.rows()[0][0] == "fresh"
 
