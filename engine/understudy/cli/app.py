@@ -14,6 +14,7 @@ from understudy import __version__
 from understudy.cli import terminal
 from understudy.cli.bench import bench
 from understudy.cli.engine import engine, jobs
+from understudy.cli.facesets import faceset
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
@@ -37,6 +38,7 @@ for part in (project, making, training, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")
+app.add_typer(faceset, name="faceset")
 app.add_typer(synth, name="synth")
 app.add_typer(bench, name="bench")
 app.add_typer(jobs, name="jobs")

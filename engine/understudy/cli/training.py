@@ -45,7 +45,7 @@ def train(
     if dry_run:
         pair = model_pair(folder, model, source, target)
         check_consent(folder, pair.source)
-        counts = [len(Faceset.open(folder.faceset(name)).records) for name in (pair.source, pair.target)]
+        counts = [len(Faceset.open(folder.faceset(name)).learned) for name in (pair.source, pair.target)]
         say(
             f"would train {folder.model(model)}: {pair.source} ({counts[0]} faces) into {pair.target} "
             f"({counts[1]} faces), preset {chosen.name}, {chosen.model.size} px"

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.geometry import Box
+from understudy.jobs.extract_report import write_report
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
@@ -48,6 +50,7 @@ class Extracted:
         cropped: Crops made by this run.
         kept: Crops that were there already and still hold.
         completed: False when it was stopped.
+        report: The page on the whole faceset; None when it was stopped before.
     """
 
     faceset: Faceset | None
@@ -58,6 +61,7 @@ class Extracted:
     cropped: int
     kept: int
     completed: bool
+    report: Path | None = None
 
 
 def run_extract(
@@ -106,10 +110,12 @@ def run_extract(
     stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}
     cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
     faceset = faceset.with_records_on_disk()
+    report = None
     if completed:
         entry = folder.shot(shot_name)
         normalisation = Normalisation(folder.project.white_balance, entry.exposure, entry.white_balance)
         faceset = faceset.finished_shot(shot.name, shot.space.name, frozenset(chosen), normalisation, stamps)
+        report = write_report(folder, identity)
     without = tuple(number for number in chosen if number not in alignments)
     if without:
         _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
@@ -122,6 +128,7 @@ def run_extract(
         cropped=cropped,
         kept=len(wanted) - cropped if completed else 0,
         completed=completed,
+        report=report,
     )
 
 

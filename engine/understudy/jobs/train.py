@@ -18,6 +18,7 @@ from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
 from understudy.faces.proportion import measured_face_scale
 from understudy.jobs.asked import ModelPair, model_pair
+from understudy.jobs.faceset_gaps import gaps_between
 from understudy.jobs.shot import check_free_space, config_of
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
@@ -77,6 +78,8 @@ def run_train(
     source_codes = load_face_codes(facesets[pair.source], color, preset, on_progress) if target_codes else None
     if target_codes is None or source_codes is None:
         return None
+    for gap in gaps_between(facesets[pair.source], facesets[pair.target]):
+        _LOGGER.warning("%s", gap.sentence)
     write_text(path / "model.json", json.dumps({"schema": "model-1", **vars(pair)}, indent=1) + "\n")
     counts = f"{pair.source} ({len(source_codes)} faces) into {pair.target} ({len(target_codes)} faces)"
     where = f"preset {preset.name}, {preset.model.size} px, working space {color.working} of {color.name}"
@@ -117,7 +120,7 @@ def _facts(folder: ProjectFolder, pair: ModelPair, consent: Consent, facesets: d
 
 def _face_scale(target: Faceset, source: Faceset) -> float:
     """How large the source identity's face is to be drawn on the target identity."""
-    of_target, of_source = ([record.alignment for record in each.records.values()] for each in (target, source))
+    of_target, of_source = ([record.alignment for record in each.learned.values()] for each in (target, source))
     return measured_face_scale(of_target, of_source)
 
 

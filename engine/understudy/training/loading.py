@@ -17,24 +17,37 @@ __all__ = ["load_face_codes"]
 
 
 def load_face_codes(
-    faceset: Faceset, color: ColorConfig, preset: Preset, on_progress: OnProgress = ignore_progress
+    faceset: Faceset,
+    color: ColorConfig,
+    preset: Preset,
+    on_progress: OnProgress = ignore_progress,
+    held_out: bool = False,
 ) -> FaceCodes | None:
-    """All crops of a faceset in training space, each with its shot's exposure normalised; None when stopped.
+    """A faceset's crops in training space, each with its shot's exposure normalised; None when stopped.
 
     Args:
         faceset: With crops at least as large as the preset's.
         color: The config whose working space the crops are in.
         preset: Gives size and margin.
         on_progress: Called for each crop.
+        held_out: Take the crops that training does not see, instead of those that it does.
 
     Raises:
-        FacesetError: The faceset is empty.
+        FacesetError: There are none.
         SettingsError: Its crops are smaller than the preset asks for.
         PlateError: A crop is missing or broken.
     """
     if not faceset.records:
         raise FacesetError(
             f"Faceset '{faceset.identity}' holds no crops. Run: understudy extract SHOT --identity {faceset.identity}",
+            path=str(faceset.folder),
+        )
+    records = faceset.held_out if held_out else faceset.learned
+    if not records:
+        what = "held out" if held_out else "both extracted to the end and not left out"
+        raise FacesetError(
+            f"Of the {len(faceset.records)} crops of faceset '{faceset.identity}' none is {what}. See: "
+            f"understudy faceset {faceset.identity}",
             path=str(faceset.folder),
         )
     size, margin = preset.model.size, preset.margin
@@ -45,10 +58,10 @@ def load_face_codes(
             f"with --preset {preset.name}.",
             path=str(faceset.folder),
         )
-    side, count = crop_side(size, margin), len(faceset.records)
+    side, count = crop_side(size, margin), len(records)
     codes = np.empty((count, side, side, 3), np.uint16)
     mattes = np.empty((count, side, side), np.uint8)
-    for index, record in enumerate(faceset.records.values()):
+    for index, record in enumerate(records.values()):
         codes[index], mattes[index] = _loaded(faceset, record, color, preset)
         report = Progress("loading faces", index + 1, count, faceset.identity)
         if not on_progress(report):
