@@ -35,8 +35,8 @@ def test_poses_out_of_reach_are_named_with_their_frames(folder: ProjectFolder) -
     (gap,) = gaps_for_shot(folder, "anna", "sh010")
     assert gap.pose == PoseCell(30, 0)
     assert gap.sentence == (
-        "Shot 'sh010' turns to about yaw +30, pitch +0 in 2 frames (2-3), and no face of 'anna' comes within 15 degrees "
-        "of it."
+        "Shot 'sh010' turns to about yaw +30, pitch +0 in 2 frames (2-3), and no face of 'anna' comes within 15 "
+        "degrees of it."
     )
     assert gap.to_json() | {"sentence": ""} == {
         "kind": "pose", "shot": "sh010", "frames": "2-3", "yaw": 30, "pitch": 0, "count": 2, "sentence": ""
