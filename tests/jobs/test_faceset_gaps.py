@@ -9,6 +9,8 @@ from understudy.errors import FacesetError
 from understudy.faces.coverage import PoseCell
 from understudy.faces.faceset import CropRecord
 from understudy.jobs.faceset_gaps import gaps_for_shot, gaps_of_project
+from understudy.jobs.train import run_train
+from understudy.settings.preset import load_preset
 from understudy.settings.project import ProjectFolder
 
 FRONTAL = [record(number, "sh020", yaw=number - 11.0) for number in range(1, 22)]
@@ -76,3 +78,9 @@ def test_both_roles_see_the_same_gaps(folder: ProjectFolder) -> None:
 def test_a_shot_whose_faces_are_not_known_says_what_to_run(folder: ProjectFolder) -> None:
     with pytest.raises(FacesetError, match="understudy extract sh010 --identity TARGET"):
         gaps_for_shot(folder, "anna", "sh010")
+
+
+def test_training_begins_with_what_is_lacking(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
+    faceset(folder, "ben", [record(1), record(2, yaw=-60.0)])
+    run_train(folder, "m", load_preset("identity", ["model.size=64"]))
+    assert "turns to about yaw -60, pitch +0 in 1 frame (2)" in caplog.text

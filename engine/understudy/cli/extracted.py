@@ -29,7 +29,7 @@ def extracted_json(folder: ProjectFolder, shot: str, made: Extracted) -> dict[st
         "shot": shot,
         "identity": faceset.identity,
         "faceset": str(faceset.folder),
-        "report": str(made.report),
+        "report": str(made.report or ""),
         "searched": made.searched,
         "cropped": made.cropped,
         "kept": made.kept,
@@ -73,7 +73,8 @@ def print_extracted(folder: ProjectFolder, shot: str, made: Extracted) -> None:
         print_summary(f"{faceset.identity} in {shot}: ", own[faceset.identity].to_json())
     for gap in gaps_of_project(folder, faceset.identity, _shots(folder, faceset, shot)):
         announce(gap.sentence)
-    say(f"report {made.report}")
+    if made.report:
+        say(f"report {made.report}")
 
 
 def print_summary(what: str, facts: Mapping[str, Any]) -> None:

@@ -77,18 +77,18 @@ def alike_groups(rows: Likeness, similarity: float, best_first: Sequence[int]) -
     Returns:
         Groups of two and more, as places, in the order of their first.
     """
-    reach = 1.0 / max(similarity, 1e-6) - 1.0
-    is_free = np.ones(len(rows), bool)
+    reach, count = 1.0 / max(similarity, 1e-6) - 1.0, len(rows)
+    alike: list[npt.NDArray[np.intp]] = []
+    for start in range(0, count, _BLOCK):
+        alike += [np.flatnonzero(row <= reach) for row in _distances(rows[start : start + _BLOCK], rows)]
+    is_free = np.ones(count, bool)
     groups = []
     for place in best_first:
-        if not is_free[place]:
-            continue
-        is_free[place] = False
-        others = np.flatnonzero(is_free)
-        alike = others[_distances(rows[place : place + 1], rows[others])[0] <= reach]
-        is_free[alike] = False
-        if len(alike):
-            groups.append((int(place), *alike.tolist()))
+        if is_free[place]:
+            is_free[place] = False
+            taken = alike[place][is_free[alike[place]]]
+            is_free[taken] = False
+            groups += [(int(place), *taken.tolist())] if len(taken) else []
     return tuple(groups)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from understudy.color import pinned_name
 from understudy.durable import sweep
-from understudy.errors import NoFaceError, SettingsError
+from understudy.errors import NoFaceError, PlateError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import FaceCrop, crop_face, crop_region
 from understudy.faces.cuts import frame_look
@@ -50,7 +50,7 @@ class Extracted:
         cropped: Crops made by this run.
         kept: Crops that were there already and still hold.
         completed: False when it was stopped.
-        report: The page on the whole faceset; None when it was stopped before.
+        report: The page on the whole faceset; None when it was stopped before, or a crop of it cannot be read.
     """
 
     faceset: Faceset | None
@@ -115,7 +115,7 @@ def run_extract(
         entry = folder.shot(shot_name)
         normalisation = Normalisation(folder.project.white_balance, entry.exposure, entry.white_balance)
         faceset = faceset.finished_shot(shot.name, shot.space.name, frozenset(chosen), normalisation, stamps)
-        report = write_report(folder, identity)
+        report = _reported(folder, identity)
     without = tuple(number for number in chosen if number not in alignments)
     if without:
         _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
@@ -164,6 +164,15 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
 def search_stamp(shot: OpenedShot, number: int) -> str:
     """What a frame's line in `faces.jsonl` must say for its faces not to be searched for again."""
     return f"{shot.stamp(number)}:{_FINDER}"
+
+
+def _reported(folder: ProjectFolder, identity: str) -> Path | None:
+    """The report on the whole faceset; None, with a warning, when a crop of another shot of it cannot be read."""
+    try:
+        return write_report(folder, identity)
+    except PlateError as error:
+        _LOGGER.warning("The report on faceset %s was not written: %s", identity, error.message)
+        return None
 
 
 def _by_size(

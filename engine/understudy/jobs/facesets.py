@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from understudy.durable import sweep
 from understudy.errors import FacesetError, SettingsError
 from understudy.faces.curation import CropKey, Curation, read_curation, write_curation
 from understudy.faces.faceset import CropRecord, Faceset
@@ -201,6 +202,7 @@ def _decided(
     if dry_run:
         return changed(faceset.curation)[1]
     with sole_writer(folder.path):
+        sweep(faceset.folder.parent)
         before = read_curation(faceset.folder)
         after, result = changed(before)
         if after != before:
