@@ -25,7 +25,8 @@ from understudy.faces.cuts import look_change
 from understudy.faces.face import read_found_frames
 from understudy.faces.faceset import Faceset
 from understudy.jobs.extract import run_extract
-from understudy.jobs.inspect import describe, write_faceset_sheet
+from understudy.jobs.faceset_sheet import write_faceset_sheet
+from understudy.jobs.inspect import describe
 from understudy.jobs.preview import preview_frame
 from understudy.jobs.swap import open_swapper, read_manifest, run_swap
 from understudy.jobs.train import run_train

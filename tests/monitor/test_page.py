@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import socket
@@ -244,6 +245,15 @@ def test_a_shot_s_quality_is_drawn(browser: Browser, start: Start, scheduler: Fa
     assert labels[0] == "Native size, plate pixels: 9 values, the last 256"
     assert labels[3] == "5 faces, 256 to 256 px"
     assert labels[4] == "5 faces in 1 of 216 poses"
+    assert not browser.evaluate("document.querySelector('a[href$=\"/report\"]')")
+    picture = base64.b64encode(png((1, 2, 3))).decode()
+    (identity / "report.html").write_text(
+        f'<!doctype html><style>p{{color:#123456}}</style><p>ben</p><img src="data:image/png;base64,{picture}">'
+    )
+    browser.wait_for("document.querySelector('a[href$=\"/report\"]')")
+    browser.open(browser.evaluate("document.querySelector('a[href$=\"/report\"]').href"))
+    browser.wait_for("document.querySelector('img')?.naturalWidth > 0")
+    assert browser.evaluate("getComputedStyle(document.querySelector('p')).color") == "rgb(18, 52, 86)"
 
 
 def test_a_page_says_that_the_engine_is_gone_and_finds_the_next_one(

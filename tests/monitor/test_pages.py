@@ -78,3 +78,24 @@ def test_a_running_training_is_watched_though_no_page_is_open(
     previews = visitor.json(f"api/projects/{project}/models/hero")["previews"]
     assert previews["before"] is not None
     assert previews["before"]["id"] != previews["now"]["id"]
+
+
+def test_a_report_is_shown_boxed_in_and_only_where_it_is(
+    visitor: Visitor, scheduler: FakeScheduler, film: Path
+) -> None:
+    scheduler.add("extract", film, "sh010")
+    project = next(iter(named_projects([str(film)])))
+    place = f"api/projects/{project}/facesets/anna"
+    assert visitor.status(f"{place}/report") == 404
+    report = film / "facesets" / "anna" / "report.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text("<p>anna</p>")
+    (report.parent / "crops.jsonl").touch()
+    status, body, headers = visitor.ask(f"{visitor.root}{place}/report")
+    assert (status, body) == (200, b"<p>anna</p>") and headers["content-type"].startswith("text/html")
+    assert "script-src" not in headers["content-security-policy"] and "sandbox" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert visitor.json(place)["has_report"] is True
+    report.unlink()
+    report.symlink_to("/etc/hostname")
+    assert visitor.status(f"{place}/report") == 404

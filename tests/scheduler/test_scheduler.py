@@ -66,6 +66,7 @@ def test_every_kind_says_what_it_made(scheduler: Scheduler, project: ProjectFold
         "cropped": 0,
         "kept": 24,
         "without_face": "",
+        "report": str(project.faceset("eileen") / "report.html"),
     }
     train = ended(scheduler, submit(scheduler, project, "train", model="t", **QUICK_TRAINING, iterations=2).id)
     assert train.results["iteration"] == 2 and Path(train.results["snapshot"]).is_file()

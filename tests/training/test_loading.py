@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from understudy.color import DEFAULT_CONFIG, ColorConfig
 from understudy.errors import FacesetError, PlateError, SettingsError
 from understudy.faces.alignment import align_face
 from understudy.faces.crop import crop_face
+from understudy.faces.curation import Curation
 from understudy.faces.face import Face
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.plates import Frame
@@ -94,6 +96,7 @@ def test_a_crop_written_anew_is_read_anew(faceset: Faceset, color: ColorConfig) 
 def test_some_crops_can_be_loaded_as_a_part_of_their_own(faceset: Faceset, color: ColorConfig) -> None:
     preset = load_preset("identity", ["model.size=64"])
     load_face_codes(faceset, color, preset)
-    part = load_face_codes(faceset, color, preset, records=list(faceset.records.values()), part="held-out")
+    held_out = replace(faceset, curation=Curation(held_out=frozenset(faceset.records)))
+    part = load_face_codes(held_out, color, preset, held_out=True)
     assert part is not None and len(part) == 1
-    assert sorted(path.name[:8] for path in (faceset.folder / "cache").iterdir()) == ["held-out", "training"]
+    assert sorted(path.name[:8] for path in (faceset.folder / "cache").iterdir()) == ["held_out", "training"]

@@ -16,6 +16,7 @@ from understudy.cli.bench import bench
 from understudy.cli.bench_transfer import bench_transfer
 from understudy.cli.engine import engine, jobs
 from understudy.cli.exporting import export
+from understudy.cli.facesets import faceset
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
@@ -40,6 +41,7 @@ for part in (project, making, training, looking, engine, installing):
 bench.registered_commands.extend(bench_transfer.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")
+app.add_typer(faceset, name="faceset")
 app.add_typer(synth, name="synth")
 app.add_typer(bench, name="bench")
 app.add_typer(jobs, name="jobs")

@@ -1,4 +1,4 @@
-"""Commands that look: faces, faceset, inspect, presets, verify, doctor. Each takes --json."""
+"""Commands that look: faces, inspect, presets, verify, doctor. Each takes --json."""
 
 from __future__ import annotations
 
@@ -62,24 +62,6 @@ def faces(
         )
     if facts["sheet"]:
         say(facts["sheet"])
-
-
-@looking.command("faceset")
-def faceset(
-    context: typer.Context,
-    identity: Annotated[str, typer.Argument(help="The identity.")],
-    sheet: Annotated[bool, typer.Option("--sheet", help="Also write a contact sheet of all crops, as PNG.")] = False,
-    as_json: Annotated[bool, JSON] = False,
-) -> None:
-    """Say what is in a faceset."""
-    from understudy.jobs.inspect import describe_faceset, write_faceset_sheet
-
-    folder = ProjectFolder.open(context.obj)
-    folder.identity(identity)
-    facts = describe_faceset(folder.faceset(identity))
-    if sheet:
-        facts["sheet"] = str(write_faceset_sheet(folder, identity))
-    _show(f"faceset {identity}", facts, as_json)
 
 
 @looking.command("inspect")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from understudy.cli.extracted import extracted_json, print_extracted
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import JSON, Stopped, print_json, say, watching
 from understudy.jobs.asked import choose_preset, split_overrides, with_settings
@@ -31,8 +32,9 @@ def extract(
     min_native: Annotated[int | None, typer.Option(metavar="PX", help="Leave out smaller faces.")] = None,
     settings: Annotated[list[str] | None, _SET] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Find, track, align and crop the face of a shot."""
+    """Find, track, align and crop the face of a shot; ends with a table, and a report to look at."""
     from understudy.jobs.extract import run_extract
     from understudy.jobs.shot import open_shot
 
@@ -41,18 +43,20 @@ def extract(
     chosen = choose_preset(folder, None, preset, for_preset)
     if dry_run:
         folder.identity(identity)
-        count = len(open_shot(folder, shot).choose(frames))
-        say(f"would search {count} frames of {shot} and crop to {folder.faceset(identity)} at {chosen.model.size} px")
+        count, to = len(open_shot(folder, shot).choose(frames)), folder.faceset(identity)
+        if as_json:
+            print_json({"shot": shot, "identity": identity, "frames": count, "faceset": str(to)})
+        else:
+            say(f"would search {count} frames of {shot} and crop to {to} at {chosen.model.size} px")
         return
-    with watching() as on_progress:
+    with watching(quiet=as_json) as on_progress:
         made = run_extract(folder, shot, identity, chosen, frames, on_progress)
     if not made.completed or made.faceset is None:
         raise Stopped
-    sizes = [record.native_px for key, record in made.faceset.records.items() if key[0] == shot]
-    say(f"{made.faceset.folder}: {made.cropped} crops made, {made.kept} kept, at {made.faceset.size} px")
-    say(f"the face spans {min(sizes):.0f} to {max(sizes):.0f} plate pixels; no face in {len(made.without_face)} frames")
-    if made.too_small:
-        say(f"{len(made.too_small)} faces were smaller than asked for and were left out")
+    if as_json:
+        print_json(extracted_json(folder, shot, made))
+    else:
+        print_extracted(folder, shot, made)
 
 
 @making.command("swap")

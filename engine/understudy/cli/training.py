@@ -62,6 +62,8 @@ def train(
     """Train a model, or go on training it."""
     from understudy.jobs.pretrain import run_pretrain
     from understudy.jobs.train import run_train
+    from understudy.model.device import chosen_device
+    from understudy.training.ranks import ranks_of_environment
 
     folder = ProjectFolder.open(context.obj)
     chosen = choose_preset(folder, model, preset, settings or ())
@@ -75,9 +77,12 @@ def train(
         pair = None if names else model_pair(folder, model, source, target)
         _say_plan(folder, model, chosen, pair, names, starts, wanted, mapping or ())
         return
-    with watching() as on_progress:
+    ranks = ranks_of_environment()
+    with ranks.together(chosen_device(ranks.device("auto"))), watching(quiet=not ranks.is_first) as on_progress:
         if names:
-            result = run_pretrain(folder, model, chosen, names, iterations, minutes, starts, on_progress, parts=wanted)
+            result = run_pretrain(
+                folder, model, chosen, names, iterations, minutes, starts, on_progress, parts=wanted, ranks=ranks
+            )
         else:
             result = run_train(
                 folder,
@@ -91,9 +96,12 @@ def train(
                 on_progress,
                 parts=wanted,
                 mapping=mapping or (),
+                ranks=ranks,
             )
     if result is None:
         raise Stopped
+    if not ranks.is_first:
+        return
     loss = f", loss {result.loss:.4f}" if result.loss is not None else ""
     say(f"iteration {result.iteration}{loss}: {result.ended_because}")
     say(f"snapshot {result.snapshot}")
@@ -124,7 +132,7 @@ def _say_plan(
     else:
         check_consent(folder, pair.source)
     people = [
-        f"{name} ({len(Faceset.open(folder.faceset(name)).records)} faces)"
+        f"{name} ({len(Faceset.open(folder.faceset(name)).learned)} faces)"
         for name in ((pair.source, pair.target) if pair else names)
     ]
     who = " into ".join(people) if pair else " and ".join(people)

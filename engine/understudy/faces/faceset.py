@@ -2,16 +2,18 @@
 
     facesets/NAME/faceset.json          identity, size, margin, template, and each shot with its training space
     facesets/NAME/crops.jsonl           one line for each crop: alignment, landmarks, pose, size in the plate
-    facesets/NAME/crops/SHOT.####.exr   the crop: RGB scene-linear in the working space, and face.A
+    facesets/NAME/crops/SHOT.####.exr   the crop: RGB scene-linear in the working space, face.A, alignment in the header
+    facesets/NAME.curation.json         what somebody decided about its crops (see `curation`)
 
-Everything here is made from plates and can be made again.
+Everything but the last is made from plates and can be made again. Several processes may write to one faceset, such as
+a farm's: what rewrites a file holds the faceset's lock and begins with what is on disk.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +23,20 @@ import numpy.typing as npt
 
 from understudy.color import ColorConfig, TrainingSpace
 from understudy.durable import append_line, write_text
-from understudy.errors import FacesetError
+from understudy.errors import FacesetError, WriteError
 from understudy.faces.alignment import native_px, template
 from understudy.faces.crop import FaceCrop
+from understudy.faces.curation import NOTHING_DECIDED, CropKey, Curation, read_curation
 from understudy.faces.face import Alignment
+from understudy.faces.quality import Measures, exposure_stops, measure_crop
+from understudy.lock import ProcessLock
 from understudy.plates import Frame, read_frame, write_frame
 
 __all__ = ["CropRecord", "Faceset", "LoadedCrop", "Normalisation", "ShotOfFaceset"]
 
 _SCHEMA = "faceset-1"
 _CHANNELS = ("R", "G", "B", "face.A")
+_MOST_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,8 @@ class CropRecord:
         native_px: Plate pixels that the model's square spans there.
         face_rgb: Median colour inside the core matte: AP1, scene-linear.
         stamp: What it was made from and how; another stamp means that it must be made again.
+        measures: Sharpness and look; None for a crop from before they were kept, which the next extract makes again.
+        is_filled: The face was not seen in this frame: its alignment was filled in from the frames around.
     """
 
     shot: str
@@ -50,6 +58,8 @@ class CropRecord:
     native_px: float
     face_rgb: tuple[float, float, float]
     stamp: str
+    measures: Measures | None = None
+    is_filled: bool = False
 
     @property
     def frame(self) -> int:
@@ -57,9 +67,14 @@ class CropRecord:
         return self.alignment.frame
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> CropKey:
         """Shot and frame: a faceset holds one crop of each."""
         return self.shot, self.frame
+
+    @property
+    def exposure(self) -> float:
+        """Stops of the face's median above middle grey, in the plate's light."""
+        return exposure_stops(self.face_rgb)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -73,6 +88,8 @@ class CropRecord:
             "native_px": round(self.native_px, 1),
             "face_rgb": list(self.face_rgb),
             "stamp": self.stamp,
+            **(self.measures.to_json() if self.measures else {}),
+            **({"filled": True} if self.is_filled else {}),
         }
 
     @staticmethod
@@ -93,6 +110,8 @@ class CropRecord:
             float(values["native_px"]),
             (red, green, blue),
             str(values["stamp"]),
+            Measures.from_json(values),
+            bool(values.get("filled", False)),
         )
 
 
@@ -166,7 +185,8 @@ class Faceset:
         margin: What crops show beyond it on each side, as a share of `size`.
         config: Name of the OCIO config whose working space the crops are in.
         shots: By name.
-        records: By shot and frame.
+        records: By shot and frame: all crops, whatever was decided about them.
+        curation: What somebody decided about them.
     """
 
     folder: Path
@@ -175,7 +195,25 @@ class Faceset:
     margin: float
     config: str
     shots: Mapping[str, ShotOfFaceset] = field(default_factory=dict)
-    records: Mapping[tuple[str, int], CropRecord] = field(default_factory=dict, repr=False)
+    records: Mapping[CropKey, CropRecord] = field(default_factory=dict, repr=False)
+    curation: Curation = field(default=NOTHING_DECIDED, repr=False)
+
+    @property
+    def learned(self) -> dict[CropKey, CropRecord]:
+        """The crops that training sees: of finished shots, neither left out nor held out."""
+        held_out = self.curation.held_out
+        return {key: record for key, record in self._usable().items() if key not in held_out}
+
+    @property
+    def held_out(self) -> dict[CropKey, CropRecord]:
+        """The crops that training does not see and is measured on: of finished shots, held out and not left out."""
+        held_out = self.curation.held_out
+        return {key: record for key, record in self._usable().items() if key in held_out}
+
+    def _usable(self) -> dict[CropKey, CropRecord]:
+        """A shot whose extraction was stopped has no training space yet."""
+        left_out = self.curation.left_out
+        return {key: one for key, one in self.records.items() if key[0] in self.shots and key not in left_out}
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -214,15 +252,25 @@ class Faceset:
             ) from error
         return faceset.with_records_on_disk()
 
+    def on_disk(self) -> Faceset:
+        """This faceset as it is on disk now; what other processes have added is in it."""
+        return Faceset.open(self.folder) if Faceset.exists(self.folder) else self.with_records_on_disk()
+
     def with_records_on_disk(self) -> Faceset:
-        """This faceset with the lines of its `crops.jsonl`; a line cut short by a kill is left out."""
+        """This faceset with the lines of its `crops.jsonl`, and what was decided about them.
+
+        A line cut short by a kill is left out.
+
+        Raises:
+            FacesetError: The file of decisions is damaged.
+        """
         path = self.folder / "crops.jsonl"
-        records: dict[tuple[str, int], CropRecord] = {}
+        records: dict[CropKey, CropRecord] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 record = CropRecord.from_json(json.loads(line))
                 records[record.key] = record
-        return replace(self, records=dict(sorted(records.items())))
+        return replace(self, records=dict(sorted(records.items())), curation=read_curation(self.folder))
 
     def expect_config(self, name: str) -> None:
         """Returns when the crops are in the working space of this OCIO config.
@@ -242,9 +290,10 @@ class Faceset:
         return self.folder / "crops" / f"{shot}.{frame:04d}.exr"
 
     def holds(self, shot: str, frame: int, stamp: str) -> bool:
-        """True when this crop is there and was made just so."""
+        """True when this crop is there, was made just so, and was measured."""
         record = self.records.get((shot, frame))
-        return record is not None and record.stamp == stamp and self.crop_path(shot, frame).is_file()
+        is_so = record is not None and record.stamp == stamp and record.measures is not None
+        return is_so and self.crop_path(shot, frame).is_file()
 
     def write_crop(self, shot: str, crop: FaceCrop, stamp: str, color: ColorConfig) -> None:
         """Writes a crop and then its line.
@@ -252,13 +301,48 @@ class Faceset:
         Raises:
             WriteError: A file cannot be written.
         """
-        pixels = np.dstack([color.working_from_ap1(crop.pixels), crop.mattes.soft])
-        frame = Frame.of(pixels, _CHANNELS, {"understudy/schema": "crop-1", "understudy/identity": self.identity})
+        alignment, soft = crop.alignment, crop.mattes.soft
+        record = CropRecord(
+            shot,
+            alignment,
+            native_px(alignment.aligned_from_plate),
+            crop.face_rgb,
+            stamp,
+            measure_crop(crop.pixels, soft, crop.margin),
+            is_filled=bool(getattr(alignment, "filled", False)),
+        )
+        pixels = np.dstack([color.working_from_ap1(crop.pixels), soft])
+        frame = Frame.of(pixels, _CHANNELS, self._attributes(record, crop, color))
         write_frame(self.crop_path(shot, crop.alignment.frame), frame)
-        native = native_px(crop.alignment.aligned_from_plate)
-        record = CropRecord(shot, crop.alignment, native, crop.face_rgb, stamp)
+        self.add_record(record)
+
+    def add_record(self, record: CropRecord) -> None:
+        """Adds the line of a crop whose picture is there.
+
+        Raises:
+            WriteError: The file cannot be written.
+            FacesetError: Another process holds the faceset and does not let go.
+        """
         line = json.dumps(record.to_json(), separators=(",", ":"))
-        append_line(self.folder / "crops.jsonl", line)
+        with self.sole_writer():
+            append_line(self.folder / "crops.jsonl", line)
+
+    def _attributes(self, record: CropRecord, crop: FaceCrop, color: ColorConfig) -> dict[str, str | int | float]:
+        """What a crop's header says: enough to know it, and to put it back, when it is found alone."""
+        return {
+            "understudy/schema": "crop-1",
+            "understudy/identity": self.identity,
+            "understudy/shot": record.shot,
+            "understudy/frame": record.frame,
+            "understudy/cropFromPlate": " ".join(f"{value:.12g}" for value in crop.crop_from_plate.ravel()),
+            "understudy/pose": " ".join(f"{angle:.2f}" for angle in record.alignment.pose),
+            "understudy/confidence": round(record.alignment.confidence, 4),
+            "understudy/nativePx": round(record.native_px, 1),
+            "understudy/modelSize": crop.size,
+            "understudy/margin": crop.margin,
+            "understudy/colorspace": color.working,
+            "understudy/ocioConfig": color.name,
+        }
 
     def read_crop(self, record: CropRecord, color: ColorConfig) -> LoadedCrop:
         """A crop's pixels.
@@ -285,33 +369,71 @@ class Faceset:
             FacesetError: No crop of the shot is left.
             WriteError: A file cannot be written.
         """
-        unwanted = [
-            key
-            for key, record in self.records.items()
-            if key[0] == shot and key[1] in frames and stamps.get(key[1]) != record.stamp
-        ]
-        records = {key: record for key, record in self.records.items() if key not in unwanted}
-        own = [record.face_rgb for key, record in records.items() if key[0] == shot]
-        if not own:
-            raise FacesetError(f"No face of shot '{shot}' is left for faceset '{self.identity}'.", shot=shot)
-        red, green, blue = np.median(np.array(own), axis=0).tolist()
-        entry = ShotOfFaceset(space, normalisation.space_of((red, green, blue)), normalisation.words)
-        return self._replaced_by(replace(self, shots={**self.shots, shot: entry}, records=records))
+        with self.sole_writer():
+            now = self.on_disk()
+            unwanted = {
+                key
+                for key, record in now.records.items()
+                if key[0] == shot and key[1] in frames and stamps.get(key[1]) != record.stamp
+            }
+            records = {key: record for key, record in now.records.items() if key not in unwanted}
+            own = [record.face_rgb for key, record in records.items() if key[0] == shot]
+            if not own:
+                raise FacesetError(f"No face of shot '{shot}' is left for faceset '{self.identity}'.", shot=shot)
+            red, green, blue = np.median(np.array(own), axis=0).tolist()
+            entry = ShotOfFaceset(space, normalisation.space_of((red, green, blue)), normalisation.words)
+            return now._replaced_by(replace(now, shots={**now.shots, shot: entry}, records=records))
 
     def without_crops(self, shot: str, frames: frozenset[int]) -> Faceset:
         """This faceset on disk without the crops of some frames of a shot, and without a shot that has none left.
 
-        Nothing is written where there are none: another process may be adding crops of other frames.
+        Nothing is written where there are none.
 
         Raises:
             WriteError: A file cannot be written.
         """
-        records = {key: record for key, record in self.records.items() if key[0] != shot or key[1] not in frames}
-        if len(records) == len(self.records):
-            return self
-        is_left = any(name == shot for name, _ in records)
-        shots = {name: entry for name, entry in self.shots.items() if name != shot or is_left}
-        return self._replaced_by(replace(self, shots=shots, records=records))
+        with self.sole_writer():
+            now = self.on_disk()
+            records = {key: record for key, record in now.records.items() if key[0] != shot or key[1] not in frames}
+            if len(records) == len(now.records):
+                return now
+            is_left = any(name == shot for name, _ in records)
+            shots = {name: entry for name, entry in now.shots.items() if name != shot or is_left}
+            return now._replaced_by(replace(now, shots=shots, records=records))
+
+    def with_shots(self, shots: Mapping[str, ShotOfFaceset]) -> Faceset:
+        """This faceset on disk with more shots, whose crops are still to come.
+
+        Raises:
+            WriteError: A file cannot be written.
+        """
+        with self.sole_writer():
+            now = self.on_disk()
+            return now._replaced_by(replace(now, shots={**now.shots, **shots}))
+
+    @contextlib.contextmanager
+    def sole_writer(self) -> Iterator[None]:
+        """No other process writes to this faceset's records inside; where the disk knows no locks, nobody keeps watch.
+
+        Raises:
+            FacesetError: Another one does for more than a minute.
+            WriteError: The folder cannot be written.
+        """
+        lock = ProcessLock(self.folder / ".lock")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            is_held = lock.take(_MOST_WAIT_S)
+        except OSError as error:
+            raise WriteError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+        if not is_held and not lock.fault:
+            raise FacesetError(
+                f"Process {lock.said()} has been writing to {self.folder} for a minute. Wait for it, or end it.",
+                path=str(self.folder),
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _replaced_by(self, other: Faceset) -> Faceset:
         """The other faceset, on disk; crops that it does not hold are deleted."""

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from understudy.color import pinned_name
 from understudy.durable import sweep
-from understudy.errors import NoFaceError, SettingsError
+from understudy.errors import NoFaceError, PlateError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import FaceCrop, crop_face, crop_region
 from understudy.faces.cuts import frame_look
@@ -19,6 +20,7 @@ from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.geometry import Box
+from understudy.jobs.extract_report import write_report
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
@@ -48,6 +50,7 @@ class Extracted:
         cropped: Crops made by this run.
         kept: Crops that were there already and still hold.
         completed: False when it was stopped.
+        report: The page on the whole faceset; None when it was stopped before, or a crop of it cannot be read.
     """
 
     faceset: Faceset | None
@@ -58,6 +61,7 @@ class Extracted:
     cropped: int
     kept: int
     completed: bool
+    report: Path | None = None
 
 
 def run_extract(
@@ -106,10 +110,12 @@ def run_extract(
     stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}
     cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
     faceset = faceset.with_records_on_disk()
+    report = None
     if completed:
         entry = folder.shot(shot_name)
         normalisation = Normalisation(folder.project.white_balance, entry.exposure, entry.white_balance)
         faceset = faceset.finished_shot(shot.name, shot.space.name, frozenset(chosen), normalisation, stamps)
+        report = _reported(folder, identity)
     without = tuple(number for number in chosen if number not in alignments)
     if without:
         _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
@@ -122,6 +128,7 @@ def run_extract(
         cropped=cropped,
         kept=len(wanted) - cropped if completed else 0,
         completed=completed,
+        report=report,
     )
 
 
@@ -157,6 +164,15 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
 def search_stamp(shot: OpenedShot, number: int) -> str:
     """What a frame's line in `faces.jsonl` must say for its faces not to be searched for again."""
     return f"{shot.stamp(number)}:{_FINDER}"
+
+
+def _reported(folder: ProjectFolder, identity: str) -> Path | None:
+    """The report on the whole faceset; None, with a warning, when a crop of another shot of it cannot be read."""
+    try:
+        return write_report(folder, identity)
+    except PlateError as error:
+        _LOGGER.warning("The report on faceset %s was not written: %s", identity, error.message)
+        return None
 
 
 def _by_size(

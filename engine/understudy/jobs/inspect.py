@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from understudy.color import MIDDLE_GREY, ColorConfig
-from understudy.errors import FacesetError, UnderstudyError
+from understudy.errors import UnderstudyError
 from understudy.faces.faceset import Faceset
+from understudy.jobs.faceset_summary import CropSummary
 from understudy.jobs.overview import describe_project
-from understudy.jobs.shot import config_of
 from understudy.plates import (
     Frame,
     Pixels,
@@ -25,12 +25,9 @@ from understudy.plates import (
 )
 from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import ProjectFolder
-from understudy.sheet import Picture, fitted, labelled_sheet, write_png
 
-__all__ = ["describe", "describe_faceset", "write_faceset_sheet"]
+__all__ = ["describe", "describe_faceset"]
 
-_SHEET_COLUMNS = 12
-_SHEET_WIDTH = 128
 _MOST_LOOKED_AT = 2_000_000
 _MOST_FRAMES = 1_000_000
 
@@ -64,64 +61,30 @@ def describe(path: str) -> dict[str, Any]:
 
 
 def describe_faceset(folder: Path) -> dict[str, Any]:
-    """A faceset's size, shots, counts, sizes in the plate and spread of poses.
+    """A faceset's size, shots and counts; sizes in the plate, poses, sharpness and exposure of crops not left out.
 
     Raises:
         FacesetError: There is none, or it is damaged.
     """
     faceset = Faceset.open(folder)
-    records = list(faceset.records.values())
-    facts: dict[str, Any] = {
+    used = {**faceset.learned, **faceset.held_out}
+    return {
         "identity": faceset.identity,
         "size": faceset.size,
         "margin": faceset.margin,
         "ocio": faceset.config,
-        "crops": len(records),
+        "crops": len(faceset.records),
+        "held_out": len(faceset.held_out),
+        "left_out": len(faceset.curation.left_out & faceset.records.keys()),
+        "unfinished": sum(shot not in faceset.shots for shot, _ in faceset.records),
         "shots": {
             shot: format_frames(tuple(frame for name, frame in faceset.records if name == shot))
             for shot in faceset.shots
         },
         "gains": {name: [round(gain, 4) for gain in shot.training.gains] for name, shot in faceset.shots.items()},
         "normalised": {name: shot.normalised for name, shot in faceset.shots.items()},
+        **CropSummary(faceset.size, tuple(used.values())).to_json(),
     }
-    if records:
-        native = [record.native_px for record in records]
-        poses = np.array([record.alignment.pose for record in records])
-        facts["native_px"] = {"smallest": min(native), "median": float(np.median(native)), "largest": max(native)}
-        facts["enlarged"] = sum(value < faceset.size for value in native)
-        for index, angle in enumerate(("yaw", "pitch", "roll")):
-            facts[angle] = {"from": float(poses[:, index].min()), "to": float(poses[:, index].max())}
-    return facts
-
-
-def write_faceset_sheet(folder: ProjectFolder, identity: str) -> Path:
-    """Writes a picture of a faceset's crops, with shot and frame, as a screen shows them: `facesets/NAME/sheet.png`.
-
-    Args:
-        folder: The project.
-        identity: Whose faceset.
-
-    Raises:
-        FacesetError: There is no faceset, or it has no crop.
-        PlateError: A crop cannot be read.
-    """
-    faceset, color = Faceset.open(folder.faceset(identity)), config_of(folder)
-    if not faceset.records:
-        raise FacesetError(f"Faceset '{identity}' has no crop to show.", identity=identity)
-    cells: list[Picture] = []
-    names: list[str] = []
-    for record in faceset.records.values():
-        crop = faceset.read_crop(record, color)
-        gains = faceset.shots[record.shot].training.gains if record.shot in faceset.shots else (1.0, 1.0, 1.0)
-        exposed = color.working_from_ap1(np.asarray(crop.pixels * np.array(gains, np.float32), np.float32))
-        cells.append(fitted(color.display(exposed, color.working), _SHEET_WIDTH))
-        names.append(f"{record.shot} {record.frame}")
-    empty = np.zeros_like(cells[0])
-    path = faceset.folder / "sheet.png"
-    cells += [empty] * (-len(cells) % _SHEET_COLUMNS)
-    rows = [cells[start : start + _SHEET_COLUMNS] for start in range(0, len(cells), _SHEET_COLUMNS)]
-    write_png(path, labelled_sheet([""] * _SHEET_COLUMNS, rows, names[::_SHEET_COLUMNS]))
-    return path
 
 
 def _describe_plate(path: str) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from understudy.color import pinned_name
+from understudy.color import ColorConfig, pinned_name
 from understudy.durable import sweep
 from understudy.errors import ProjectError, SettingsError
 from understudy.faces.faceset import Faceset
@@ -18,8 +18,10 @@ from understudy.progress import OnProgress, ignore_progress
 from understudy.provenance import check_consent, person_in
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
+from understudy.training.batches import FaceCodes
 from understudy.training.joining import joined_faces
 from understudy.training.loading import load_face_codes
+from understudy.training.ranks import ALONE, Ranks
 from understudy.training.trainer import CHECKPOINTS, SNAPSHOTS, TrainingResult, train
 
 __all__ = ["pretrained_identities", "run_pretrain"]
@@ -64,6 +66,7 @@ def run_pretrain(
     on_progress: OnProgress = ignore_progress,
     device: str = "auto",
     parts: Sequence[str] | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult | None:
     """Trains `models/MODEL` on many identities with one decoder for all, or goes on; None when stopped before it began.
 
@@ -81,6 +84,7 @@ def run_pretrain(
         on_progress: Called after each iteration; False saves and stops.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
         parts: Which parts it takes over; all that fit when None.
+        ranks: Which of how many processes this is, that train together; they can speak with each other already.
 
     Raises:
         UnderstudyError: As `pretrained_identities`, and what `run_train` raises; nothing was overwritten.
@@ -92,16 +96,16 @@ def run_pretrain(
     for faceset in facesets.values():
         faceset.expect_config(pinned_name(folder.project.ocio))
     check_free_space(folder.path)
-    sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
     color = config_of(folder)
-    faces = []
-    for faceset in facesets.values():
-        codes = load_face_codes(faceset, color, preset, on_progress)
-        if codes is None:
-            return None
-        faces.append(codes)
+    with ranks.first_goes_ahead():
+        if ranks.is_first:
+            sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
+        faces = _load_all(facesets.values(), color, preset, on_progress)
+        if faces is not None and ranks.is_first:
+            keep_record(folder, model_name, {"pretrained_on": names, "lineage": lineage})
+    if not ranks.all_agree(faces is not None) or faces is None:
+        return None
     people = [person_in(folder, name, len(codes)) for name, codes in zip(names, faces, strict=True)]
-    keep_record(folder, model_name, {"pretrained_on": names, "lineage": lineage})
     counts = ", ".join(f"{person['identity']} ({person['faces']} faces)" for person in people)
     _LOGGER.info("Model %s is pretrained on %s, preset %s, %d px", model_name, counts, preset.name, preset.model.size)
     half = len(faces) // 2
@@ -116,6 +120,20 @@ def run_pretrain(
         device=device,
         transfer=transfer,
         one_decoder=True,
+        ranks=ranks,
         look=look_of(color),
         on_progress=on_progress,
     )
+
+
+def _load_all(
+    facesets: Iterable[Faceset], color: ColorConfig, preset: Preset, on_progress: OnProgress
+) -> list[FaceCodes] | None:
+    """The faces of every identity; None when it was stopped."""
+    faces = []
+    for faceset in facesets:
+        codes = load_face_codes(faceset, color, preset, on_progress)
+        if codes is None:
+            return None
+        faces.append(codes)
+    return faces

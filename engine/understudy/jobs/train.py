@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from understudy.durable import sweep, write_text
 from understudy.faces.alignment import template
 from understudy.faces.faceset import Faceset
 from understudy.faces.proportion import measured_face_scale
-from understudy.jobs.asked import keep_record, model_pair
+from understudy.jobs.asked import ModelPair, keep_record, model_pair
+from understudy.jobs.faceset_gaps import gaps_between
 from understudy.jobs.shot import check_free_space, config_of
 from understudy.jobs.transfer import begin_or_go_on
 from understudy.model.snapshot import write_snapshot
@@ -25,10 +27,13 @@ from understudy.progress import OnProgress, ignore_progress
 from understudy.provenance import check_consent, person_in
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
+from understudy.training.batches import FaceCodes
 from understudy.training.checkpoint import saved_path
 from understudy.training.loading import load_face_codes
 from understudy.training.preview import Look
+from understudy.training.ranks import ALONE, Ranks
 from understudy.training.trainer import CHECKPOINTS, PRESET_NAME, SNAPSHOTS, TrainingResult, train
+from understudy.training.validation import HeldOut
 
 __all__ = ["look_of", "run_train", "shared_facts"]
 
@@ -48,6 +53,7 @@ def run_train(
     device: str = "auto",
     parts: Sequence[str] | None = None,
     mapping: Sequence[str] = (),
+    ranks: Ranks = ALONE,
 ) -> TrainingResult | None:
     """Trains `models/MODEL`, or goes on from its last save; None when it was stopped before the first iteration.
 
@@ -64,6 +70,7 @@ def run_train(
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
         parts: Which parts it takes over, all of which must fit; all that fit when None.
         mapping: `FROM=TO` for whose part becomes whose; as in `training.transfer.plan_transfer`.
+        ranks: Which of how many processes this is, that train together; they can speak with each other already.
 
     Raises:
         ConsentError: The source identity may not be used, or somebody in a decoder that is taken over.
@@ -77,19 +84,23 @@ def run_train(
     for faceset in facesets.values():
         faceset.expect_config(pinned_name(folder.project.ocio))
     check_free_space(folder.path)
-    sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
     color = config_of(folder)
-    target_codes = load_face_codes(facesets[pair.target], color, preset, on_progress)
-    source_codes = load_face_codes(facesets[pair.source], color, preset, on_progress) if target_codes else None
-    if target_codes is None or source_codes is None:
+    with ranks.first_goes_ahead():
+        if ranks.is_first:
+            sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
+        faces = _load_pair(facesets, pair, color, preset, on_progress)
+        if faces is not None and ranks.is_first:
+            keep_record(folder, model_name, {**vars(pair), "lineage": lineage})
+    if not ranks.all_agree(faces is not None) or faces is None:
         return None
-    keep_record(folder, model_name, {**vars(pair), "lineage": lineage})
-    counts = f"{pair.source} ({len(source_codes)} faces) into {pair.target} ({len(target_codes)} faces)"
+    for gap in gaps_between(facesets[pair.source], facesets[pair.target]):
+        _LOGGER.warning("%s", gap.sentence)
+    counts = f"{pair.source} ({len(faces.source)} faces) into {pair.target} ({len(faces.target)} faces)"
     where = f"preset {preset.name}, {preset.model.size} px, working space {color.working} of {color.name}"
     _LOGGER.info("Model %s: %s, %s", model_name, counts, where)
     people = [
         person_in(folder, name, len(codes))
-        for name, codes in ((pair.target, target_codes), (pair.source, source_codes))
+        for name, codes in ((pair.target, faces.target), (pair.source, faces.source))
     ]
     facts = {
         **shared_facts(folder, facesets, people, lineage),
@@ -102,16 +113,45 @@ def run_train(
     return train(
         path,
         preset,
-        target_codes,
-        source_codes,
+        faces.target,
+        faces.source,
         facts,
         iterations=iterations,
         minutes=minutes,
         device=device,
         transfer=transfer,
+        held_out=faces.held_out,
+        ranks=ranks,
         look=look_of(color),
         on_progress=on_progress,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _PairOfFaces:
+    """What a pair is learned from, and what it is measured on."""
+
+    target: FaceCodes
+    source: FaceCodes
+    held_out: HeldOut
+
+
+def _load_pair(
+    facesets: Mapping[str, Faceset], pair: ModelPair, color: ColorConfig, preset: Preset, on_progress: OnProgress
+) -> _PairOfFaces | None:
+    """The faces of both identities; None when it was stopped."""
+    learned, held_out = [], []
+    for faceset in (facesets[pair.target], facesets[pair.source]):
+        faces = load_face_codes(faceset, color, preset, on_progress)
+        if faces is None:
+            return None
+        learned.append(faces)
+    for faceset in (facesets[pair.target], facesets[pair.source]):
+        kept = load_face_codes(faceset, color, preset, on_progress, held_out=True) if faceset.held_out else None
+        if kept is None and faceset.held_out:
+            return None
+        held_out.append(kept)
+    return _PairOfFaces(*learned, HeldOut(*held_out))
 
 
 def shared_facts(
@@ -143,7 +183,7 @@ def shared_facts(
 
 def _face_scale(target: Faceset, source: Faceset) -> float:
     """How large the source identity's face is to be drawn on the target identity."""
-    of_target, of_source = ([record.alignment for record in each.records.values()] for each in (target, source))
+    of_target, of_source = ([record.alignment for record in each.learned.values()] for each in (target, source))
     return measured_face_scale(of_target, of_source)
 
 

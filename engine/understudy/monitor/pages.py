@@ -36,6 +36,9 @@ _MOST_JSON_BYTES = 1 << 20
 _SUMMARY = ("id", "kind", "project", "subject", "state", "device", "created", "started", "ended")
 _PROGRESS = ("stage", "done", "total", "message", "seconds_left", "waits_for")
 
+_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+"""A report has its style and pictures in itself, and no script; whatever else it may hold does nothing."""
+
 _Watched = TypeVar("_Watched")
 
 
@@ -100,6 +103,7 @@ class Pages:
             Route(project + "/models/{name}/previews/{preview}", self._preview),
             Route(project + "/shots/{name}", self._shot),
             Route(project + "/facesets/{name}", self._faceset),
+            Route(project + "/facesets/{name}/report", self._report),
         ]
         return Starlette(routes=[Mount(f"/{prefix}", routes=routes)], exception_handlers={UnderstudyError: _say_error})
 
@@ -211,7 +215,15 @@ class Pages:
     def _faceset(self, request: Request) -> Response:
         own, identity = self._own(request), request.path_params["name"]
         records = self._follow(CropIndex, own.crops(identity)).read()
-        return JSONResponse({"size": _json_of(own.faceset(identity)).get("size"), **describe_crops(records)})
+        facts = {"size": _json_of(own.faceset(identity)).get("size"), "has_report": own.report(identity).is_file()}
+        return JSONResponse({**facts, **describe_crops(records)})
+
+    def _report(self, request: Request) -> Response:
+        path = self._own(request).report(request.path_params["name"])
+        if not path.is_file():
+            raise ProjectError("This faceset has no report yet: extract once more.")
+        headers = {"Content-Security-Policy": _REPORT_POLICY}
+        return Response(path.read_bytes(), media_type="text/html", headers=headers)
 
     def _own(self, request: Request) -> ProjectFiles:
         return chosen_project(self.projects(), request.path_params["project"])

@@ -76,6 +76,10 @@ class ProjectFiles:
         """What a faceset says of itself."""
         return self._file("facesets", identity, "faceset.json")
 
+    def report(self, identity: str) -> Path:
+        """The report on a faceset."""
+        return self._file("facesets", identity, "report.html")
+
     def frame_picture(self, path: str) -> Path:
         """The picture that a preview job made, by the path in its results."""
         place = Path(path)

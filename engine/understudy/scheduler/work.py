@@ -102,6 +102,7 @@ class Work:
             "cropped": made.cropped,
             "kept": made.kept,
             "without_face": _range(made.without_face),
+            "report": str(made.report or ""),
         }
         return Made(results, made.completed)
 

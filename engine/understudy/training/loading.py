@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,10 +32,9 @@ def load_face_codes(
     color: ColorConfig,
     preset: Preset,
     on_progress: OnProgress = ignore_progress,
-    records: Sequence[CropRecord] | None = None,
-    part: str = "training",
+    held_out: bool = False,
 ) -> FaceCodes | None:
-    """Crops of a faceset in training space, each with its shot's exposure normalised; None when stopped.
+    """A faceset's crops in training space, each with its shot's exposure normalised; None when stopped.
 
     They are made once and kept in `cache/` of the faceset's folder, from where they are mapped into memory.
 
@@ -45,19 +43,25 @@ def load_face_codes(
         color: The config whose working space the crops are in.
         preset: Gives size and margin.
         on_progress: Called for each crop.
-        records: Which crops; all of the faceset when None.
-        part: What these crops are of the faceset: each part has a cache of its own.
+        held_out: Take the crops that training does not see, instead of those that it does.
 
     Raises:
-        FacesetError: The faceset is empty.
+        FacesetError: There are none.
         SettingsError: Its crops are smaller than the preset asks for.
         PlateError: A crop is missing or broken.
         WriteError: The cache cannot be written.
     """
-    chosen = list(faceset.records.values()) if records is None else list(records)
-    if not chosen:
+    if not faceset.records:
         raise FacesetError(
             f"Faceset '{faceset.identity}' holds no crops. Run: understudy extract SHOT --identity {faceset.identity}",
+            path=str(faceset.folder),
+        )
+    chosen = list((faceset.held_out if held_out else faceset.learned).values())
+    if not chosen:
+        what = "held out" if held_out else "both extracted to the end and not left out"
+        raise FacesetError(
+            f"Of the {len(faceset.records)} crops of faceset '{faceset.identity}' none is {what}. See: "
+            f"understudy faceset {faceset.identity}",
             path=str(faceset.folder),
         )
     size, margin = preset.model.size, preset.margin
@@ -79,7 +83,7 @@ def load_face_codes(
     keys = [_row_key(faceset, record, size, margin) for record in chosen]
     crops = cached_crops(
         faceset.folder / "cache",
-        part,
+        "held_out" if held_out else "training",
         crop_side(size, margin),
         keys,
         lambda number: _row(faceset, chosen[number], color, size, margin),

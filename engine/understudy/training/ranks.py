@@ -125,6 +125,14 @@ class Ranks:
             torch.distributed.all_reduce(values)
         return values
 
+    def all_agree(self, agrees: bool) -> bool:
+        """True when it is true of every process."""
+        if self.count == 1:
+            return agrees
+        votes: list[bool] = [False] * self.count
+        torch.distributed.all_gather_object(votes, agrees)
+        return all(votes)
+
     def decided(self, values: Sequence[float], place: torch.device) -> list[float]:
         """The first process's values, for all: what its clock or its caller says must be the same everywhere."""
         if self.count == 1:

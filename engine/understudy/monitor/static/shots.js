@@ -16,13 +16,14 @@ export class ShotsView {
     this.sizes = new Histogram('Native sizes');
     this.poses = new PoseMap('Head poses: yaw across, pitch up');
     this.counts = h('div', { class: 'report' });
+    this.report = h('p');
     this.scope = 'shot';
     this.scopeButtons = h('div', { class: 'row' });
     const panel = (plot) => h('div', { class: 'panel' }, plot.element);
     this.body = h('div', { class: 'columns' },
       h('div', { class: 'stack' }, panel(this.native), panel(this.score), panel(this.jitter)),
       h('div', { class: 'stack' },
-        h('div', { class: 'panel pad fixed' }, h('h3', {}, 'Extraction'), this.counts),
+        h('div', { class: 'panel pad fixed' }, h('h3', {}, 'Extraction'), this.counts, this.report),
         h('div', { class: 'panel' }, h('div', { class: 'pad row' }, this.scopeButtons), this.sizes.element, this.poses.element)));
     this.empty = h('p', { class: 'empty', hidden: true },
       'No shot was searched for faces in the projects of the engine’s jobs. Submit an extract job; its shot appears here.');
@@ -69,6 +70,7 @@ export class ShotsView {
       this.showPlots(shot);
       this.showCounts(shot);
       this.showCrops(shot, crops);
+      this.showReport(base, shot.identity, crops);
     } catch (error) {
       if (!(error instanceof Told)) throw error;
       this.counts.replaceChildren(h('p', { class: 'bad' }, error.message));
@@ -111,6 +113,12 @@ export class ShotsView {
       ['Face, but no crop', counted(frames((index) => shot.faces[index] > 0 && !shot.cropped[index]))],
       ['Enlarged', shot.size ? counted(enlarged) : null],
     ]));
+  }
+
+  showReport(base, identity, crops) {
+    const address = `${base}/facesets/${encodeURIComponent(identity)}/report`;
+    this.report.replaceChildren(...(crops?.has_report
+      ? [h('a', { href: address, target: '_blank', rel: 'noopener' }, `Report on the faceset ${identity}`)] : []));
   }
 
   showCrops(shot, crops) {
