@@ -151,7 +151,7 @@ def _load_pair(
         if kept is None and faceset.held_out:
             return None
         held_out.append(kept)
-    return _PairOfFaces(*learned, HeldOut(*held_out))
+    return _PairOfFaces(learned[0], learned[1], HeldOut(*held_out))
 
 
 def shared_facts(
