@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from understudy.cli.planning import fitted
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import Stopped, say, watching
+from understudy.errors import SettingsError
 from understudy.jobs.asked import choose_preset, model_pair
 from understudy.settings.project import ProjectFolder
 
@@ -29,6 +31,12 @@ def train(
     init_from: Annotated[
         list[Path] | None, typer.Option(metavar="SNAPSHOT", help="Start from the weights of another model.")
     ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Change the preset, as plan says, so that it fits into the device's memory.")
+    ] = False,
+    memory: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="With --fit: how much there is, such as 8GiB; all by default.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times."),
@@ -42,6 +50,10 @@ def train(
 
     folder = ProjectFolder.open(context.obj)
     chosen = choose_preset(folder, model, preset, settings or ())
+    if fit:
+        chosen = fitted(chosen, memory)
+    elif memory is not None:
+        raise SettingsError("--memory says how much --fit may take: give --fit as well.")
     if dry_run:
         pair = model_pair(folder, model, source, target)
         check_consent(folder, pair.source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -78,6 +78,10 @@ class TrainingSettings(Settings):
 
     keep: Annotated[int, Field(ge=1, le=1000)] = 3
     """How many checkpoints and snapshots stay on disk."""
+
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Numbers inside the network: bf16 where the device computes with them, or always, or fp32. What is painted and the
+    losses are fp32 in any case."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     """Start of all random draws."""

@@ -18,7 +18,7 @@ import torch
 from understudy.durable import append_line, write_text
 from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
-from understudy.model.device import chosen_device
+from understudy.model.device import chosen_device, computes_in_half
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -119,7 +119,7 @@ def train(
         model.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
     )
     loss_of = FaceLoss(settings.ssim_weight, settings.l1_weight, settings.outside_weight)
-    half = place.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    half = computes_in_half(place, settings.precision)
 
     # Where it stands: a checkpoint, other snapshots, or nothing
     resumed = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
