@@ -12,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from understudy import __version__
 from understudy.cli import terminal
-from understudy.cli.bench import bench
+from understudy.cli.bench_train import bench
 from understudy.cli.engine import engine, jobs
 from understudy.cli.install import installing
 from understudy.cli.looking import looking

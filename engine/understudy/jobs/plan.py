@@ -34,8 +34,12 @@ for each stream, and the convolutions that cuDNN finds fastest take tens of MiB,
 _CUDA_LOST = 0.05
 """Share of the tensors' memory that is lost between blocks of PyTorch's allocator."""
 
-_PROCESS = 350 * _MIB
-"""What a process on a processor holds beside its tensors: Python and its libraries."""
+_PROCESS = 650 * _MIB
+"""What a process on a processor holds beside its tensors: Python and its libraries, 616 MiB with PyTorch 2.12."""
+
+_PROCESSOR_SCRATCH = 0.65
+"""Share of the tensors' memory that it takes more: oneDNN's own copies in its own order, and what malloc does not give
+back. 0.52 to 0.65 from 256 to 1024 px; docs/performance.md has the table."""
 
 _Device = Literal["cuda", "cpu"]
 
@@ -218,7 +222,7 @@ def _precision(preset: Preset, device: str) -> str:
 
 def _beside(rehearsal: Rehearsal, kind: _Device) -> int:
     if kind == "cpu":
-        return _PROCESS
+        return _PROCESS + int(_PROCESSOR_SCRATCH * rehearsal.memory.total)
     return _CUDA_CONTEXT + _CUDA_WORKSPACE + int(_CUDA_LOST * rehearsal.memory.total)
 
 
