@@ -103,8 +103,8 @@ class Plan:
     changes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the attributes."""
-        return asdict(self) | {"changes": list(self.changes)}
+        """Plain values by the names of the attributes, and the answer as `sentence`."""
+        return asdict(self) | {"changes": list(self.changes), "sentence": self.sentence()}
 
     def sentence(self) -> str:
         """The answer in one line."""
