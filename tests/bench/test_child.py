@@ -19,8 +19,15 @@ def count_slowly(turn: Turn, most: int) -> list[float]:
         time.sleep(0.02)
         turn.message = f"at {number}"
         times.append(time.monotonic())
-        turn.pause()
+        if not turn.pause():
+            break
     return times
+
+
+def save_at_the_end(turn: Turn, path: str) -> None:
+    while turn.pause():
+        time.sleep(0.01)
+    Path(path).write_text("stopped")
 
 
 def fail(turn: Turn, message: str) -> None:
@@ -63,3 +70,12 @@ def test_a_child_that_dies_or_takes_too_long_is_said_in_one_sentence() -> None:
         child.turn(1, 60, lambda: True)
     with Child("y", count_slowly, 10_000) as child, pytest.raises(UnderstudyError, match="y did not come to an end"):
         child.turn(1e9, 0.3, lambda: True)
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize("seconds", [0.05, 1e9])
+def test_a_child_is_asked_to_save_in_its_turn_or_while_it_rests(tmp_path: Path, seconds: float) -> None:
+    with Child("x", save_at_the_end, str(tmp_path / "saved")) as child:
+        child.turn(seconds, 60, lambda: seconds < 1)
+        child.stop(60)
+        assert child.is_done and (tmp_path / "saved").read_text() == "stopped"

@@ -19,7 +19,7 @@ from understudy.errors import UnderstudyError
 __all__ = ["Child", "Turn"]
 
 _LOOK_S = 0.1
-_GO, _REST, _DONE, _FAILED = "go", "rest", "done", "failed"
+_GO, _STOP, _REST, _DONE, _FAILED = "go", "stop", "rest", "done", "failed"
 
 
 class Turn:
@@ -32,17 +32,22 @@ class Turn:
     def __init__(self, link: Connection) -> None:
         self._link = link
         self._ends = 0.0
+        self._is_stopped = False
         self.message = ""
-        self._wait()
+        self._hear()
 
-    def pause(self) -> None:
-        """Returns at once while the turn lasts; afterwards when the next one begins."""
-        if time.monotonic() >= self._ends:
+    def pause(self) -> bool:
+        """Returns at once while the turn lasts, afterwards when the next one begins; False when it shall stop."""
+        if not self._is_stopped and self._link.poll():
+            self._hear()
+        if not self._is_stopped and time.monotonic() >= self._ends:
             self._link.send((_REST, self.message))
-            self._wait()
+            self._hear()
+        return not self._is_stopped
 
-    def _wait(self) -> None:
-        _, seconds = self._link.recv()
+    def _hear(self) -> None:
+        said, seconds = self._link.recv()
+        self._is_stopped = said == _STOP
         self._ends = time.monotonic() + seconds
 
 
@@ -111,6 +116,16 @@ class Child:
         self.is_done = said == _DONE
         self.result, self.message = (value, self.message) if self.is_done else (None, value)
         return True
+
+    def stop(self, limit_s: float) -> None:
+        """Asks it to stop and save what it has, in its turn or not, and waits for that; not for longer than this."""
+        deadline = time.monotonic() + limit_s
+        try:
+            self._link.send((_STOP, 0.0))
+            while not self.is_done and self._link.poll(max(deadline - time.monotonic(), 0.0)):
+                self.is_done = self._link.recv()[0] != _REST
+        except (EOFError, OSError):
+            self.is_done = True
 
 
 def _run(link: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

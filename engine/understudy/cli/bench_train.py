@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from understudy.settings.memory_size import shown_memory
 from understudy.settings.preset import Preset, load_preset
 
 if TYPE_CHECKING:
+    from understudy.bench.quality import QualityResult
     from understudy.bench.training import TrainingFigures
 
 __all__ = ["bench"]
@@ -59,6 +61,48 @@ def bench_train(
         raise TrainingError(" ".join(faults))
 
 
+@bench.command("quality")
+def bench_quality(
+    preset: Annotated[list[str] | None, _PRESETS] = None,
+    minutes: Annotated[float, typer.Option(min=0.02, help="How long each trains.")] = 8.0,
+    slice_seconds: Annotated[float, typer.Option(min=1.0, help="How long each works in one turn.")] = 60.0,
+    size: Annotated[
+        int | None,
+        typer.Option(min=64, max=1024, help="Side of the faces in the plate; the largest preset's by default."),
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, max=480, help="Of the plate.")] = 24,
+    train_frames: Annotated[int, typer.Option(min=2, max=480, help="Of the source identity's footage.")] = 72,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep everything there; the same command goes on there.")
+    ] = None,
+    settings: Annotated[list[str] | None, _SETTINGS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Compare what presets learn in the same time: their swaps of a synthetic performer against the ideal swap.
+
+    They train in turns. Without --folder everything is made in a temporary folder and thrown away.
+    """
+    from understudy.bench.quality import compare_quality
+
+    with watching(quiet=as_json) as on_progress:
+        result = compare_quality(
+            _named(preset or ["u128"], tuple(settings or ())),
+            minutes=minutes,
+            slice_s=slice_seconds,
+            size=size,
+            frames=frames,
+            train_frames=train_frames,
+            folder=folder,
+            on_progress=on_progress,
+        )
+    if result is None:
+        raise Stopped
+    if as_json:
+        print_json(result.to_json())
+    else:
+        _show_quality(result)
+
+
 def _named(names: list[str], changes: tuple[str, ...]) -> list[Preset]:
     return [load_preset(name, changes) for name in names]
 
@@ -81,9 +125,23 @@ def _show(figures: list[TrainingFigures]) -> None:
     print_table(title, ["", *(each.preset for each in figures)], rows)
 
 
+def _show_quality(result: QualityResult) -> None:
+    rows: list[tuple[object, ...]] = [
+        ("px", "", *(each.size for each in result.presets)),
+        ("million weights", "", *(f"{each.parameters / 1e6:.2f}" for each in result.presets)),
+        ("minutes", "", *(f"{each.minutes:.2f}" for each in result.presets)),
+        ("iterations", "", *(each.iterations for each in result.presets)),
+        ("CPU seconds", "", *(f"{each.cpu_seconds:.0f}" for each in result.presets)),
+    ]
+    for name, none in vars(result.plate).items():
+        rows.append((name, _number(none), *(_number(getattr(each.measures, name)) for each in result.presets)))
+    title = f"Swaps of {result.frames} frames against the ideal swap"
+    print_table(title, ["", "no swap", *(each.preset for each in result.presets)], rows)
+
+
 def _memory(amount: int | None) -> str:
     return "-" if amount is None else shown_memory(amount)
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    return "-" if value is None else f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
