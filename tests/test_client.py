@@ -97,6 +97,7 @@ def test_what_a_host_asks_beside_the_long_jobs_is_sent_whole(tmp_path: Path) -> 
     one.identity("film", "anna", "source", consent="anna.yaml")
     one.faces("film", "sh010", sheet=True)
     one.deliver("film", "sh010", out="out", fusion_first=0)
+    one.plan("u1024", memory="8GiB", overrides=["training.batch=8"])
     project = {"project": f"{here}/film"}
     plate = {"plate": f"{here}/a.####.exr", "tracks": f"{here}/a.nk", **shot}
     identity = {"name": "anna", "role": "source", "synthetic": False, "consent": f"{here}/anna.yaml"}
@@ -106,6 +107,7 @@ def test_what_a_host_asks_beside_the_long_jobs_is_sent_whole(tmp_path: Path) -> 
         ("identity", {**project, **identity}),
         ("faces", {**project, "shot": "sh010", "sheet": True}),
         ("deliver", {**project, "shot": "sh010", "out": f"{here}/out", "fusion_first": 0}),
+        ("plan", {"preset": "u1024", "memory": "8GiB", "overrides": ["training.batch=8"]}),
     ]
 
 

@@ -11,7 +11,16 @@ from typing import Any
 
 from understudy.errors import EngineError, UnderstudyError
 
-__all__ = ["EngineFacts", "JobError", "JobStatus", "LogTail", "not_understood", "status_from"]
+__all__ = [
+    "EngineFacts",
+    "JobError",
+    "JobStatus",
+    "LogTail",
+    "TrainingPlan",
+    "not_understood",
+    "plan_from",
+    "status_from",
+]
 
 _ENDED = frozenset(["done", "failed", "canceled"])
 _NUMBER = (int, float)
@@ -58,7 +67,8 @@ class JobStatus:
 
     Attributes:
         id: Short and unique, such as "20261124-3f9c2a".
-        kind: "extract", "train", "swap", "preview", "inspect", "shot", "identity", "faces" or "deliver".
+        kind: "extract", "train", "swap", "preview", "inspect", "plan", "shot", "identity", "faces" or
+            "deliver".
         project: The project folder; empty for a job that needs none.
         subject: What it is about: the shot, the model or the path.
         request: What was asked.
@@ -112,6 +122,32 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
+class TrainingPlan:
+    """What fits into a device's memory, as a job of the kind "plan" found out. Memory is in bytes.
+
+    Attributes:
+        sentence: The answer, for people.
+        fits: Whether the batch that was asked about fits.
+        batch: That one: the preset's own when none was named.
+        available: How much memory there is.
+        peak: How much it takes at most, all counted.
+        memory: What the tensors of that are for: "weights", "average", "optimiser", "activations", "loss", "backward",
+            "rest".
+        largest_batch: The largest batch that fits with the preset's other settings; 0 when none does.
+        changes: `field=value` overrides, with which it fits; empty when it fits without any, or when nothing fits.
+    """
+
+    sentence: str
+    fits: bool
+    batch: int
+    available: int
+    peak: int
+    memory: Mapping[str, int]
+    largest_batch: int
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LogTail:
     """The end of a job's log: its lines, oldest first, and the place to ask for next."""
 
@@ -136,6 +172,33 @@ def status_from(values: Any, call: str) -> JobStatus:
             raise not_understood(call)
         known["error"] = JobError(**error)
     return JobStatus(**known)
+
+
+def plan_from(status: JobStatus) -> TrainingPlan:
+    """The plan that a job of the kind "plan" has made.
+
+    Raises:
+        EngineError: The job is of another kind, has not ended well, or a value is missing or of another type.
+    """
+    results = status.results
+    try:
+        asked, largest = results["asked"], results["largest"]
+        plan = TrainingPlan(
+            results["sentence"],
+            results["fits"],
+            asked["batch"],
+            results["available"],
+            asked["peak"],
+            dict(asked["memory"]),
+            largest["batch"] if largest else 0,
+            tuple(results["changes"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise not_understood("plan") from error
+    counts = [plan.batch, plan.available, plan.peak, plan.largest_batch, *plan.memory.values()]
+    if {type(count) for count in counts} != {int} or {type(text) for text in (plan.sentence, *plan.changes)} != {str}:
+        raise not_understood("plan")
+    return plan
 
 
 def not_understood(call: str) -> EngineError:

@@ -137,11 +137,7 @@ class Engine:
             )
         except (KeyError, TypeError) as error:
             raise not_understood("hello") from error
-        if (
-            type(facts.version) is not str
-            or type(facts.pid) is not int
-            or {type(name) for name in facts.devices} - {str}
-        ):
+        if (type(facts.version), type(facts.pid)) != (str, int) or {type(name) for name in facts.devices} - {str}:
             raise not_understood("hello")
         return facts
 
@@ -220,6 +216,19 @@ class Engine:
         """Starts looking at what a project holds: shots, identities, models; and which presets there are."""
         return self.submit("inspect", {"path": _absolute(project)})
 
+    def plan(
+        self,
+        preset: str,
+        *,
+        memory: str | None = None,
+        batch: int | None = None,
+        device: str | None = None,
+        overrides: Iterable[str] = (),
+    ) -> Job:
+        """Starts finding out what of a preset fits into a GPU's memory, "8GiB"; `answers.plan_from` reads it."""
+        asked = {"preset": preset, "memory": memory, "batch": batch, "device": device}
+        return self._submit("plan", None, asked, overrides)
+
     def shot(
         self,
         project: StrPath,
@@ -266,9 +275,8 @@ class Engine:
     ) -> Job:
         """Starts adding a "source" or "target" identity to a project, or changing one."""
         record = None if consent is None else _absolute(consent)
-        return self._submit(
-            "identity", project, {"name": name, "role": role, "synthetic": synthetic, "consent": record}
-        )
+        request = {"name": name, "role": role, "synthetic": synthetic, "consent": record}
+        return self._submit("identity", project, request)
 
     def faces(
         self, project: StrPath, shot: str, *, sheet: bool = False, assign: Mapping[str, str] | None = None
@@ -417,8 +425,14 @@ class Engine:
         )
         return EngineError(text, reason="stopped", call=call)
 
-    def _submit(self, kind: str, project: StrPath, request: Mapping[str, Any], overrides: Iterable[str] = ()) -> Job:
-        whole = {"project": _absolute(project), **request, "overrides": list(overrides) or None}
+    def _submit(
+        self, kind: str, project: StrPath | None, request: Mapping[str, Any], overrides: Iterable[str] = ()
+    ) -> Job:
+        whole = {
+            "project": None if project is None else _absolute(project),
+            **request,
+            "overrides": list(overrides) or None,
+        }
         return self.submit(kind, {name: value for name, value in whole.items() if value is not None})
 
 

@@ -28,7 +28,7 @@ from understudy.synthetic.benchmark import write_set
 from understudy.synthetic.render import COLOR_SPACE
 from understudy.synthetic.score import Score, score_sequence
 
-__all__ = ["DemoResult", "run_demo"]
+__all__ = ["SHOT", "SOURCE", "TARGET", "DemoResult", "project_of_set", "run_demo", "trained_minutes"]
 
 _TARGET_SEED, _SOURCE_SEED = 6, 2
 _FRAMES, _TRAIN_FRAMES, _TAKE = 48, 120, 12
@@ -36,8 +36,8 @@ _SIZE, _TRAIN_SIZE = (1920, 1080), (512, 512)
 _FILL = 0.22
 """Of the picture's height, for 24 cm of head: a medium wide shot, as many are in which a face is replaced."""
 
-_SHOT, _MODEL = "demo", "demo"
-_TARGET, _SOURCE = "target_performer", "source_performer"
+SHOT, _MODEL = "demo", "demo"
+TARGET, SOURCE = "target_performer", "source_performer"
 _SHEET_ROWS, _SHEET_SIDE = 5, 320
 
 
@@ -67,8 +67,8 @@ class DemoResult:
         return [
             f"plate and ideal swap   {self.truth}",
             f"project                {self.project}",
-            f"swapped face (EXR)     {self.results / f'{_SHOT}.####.exr'}",
-            f"composite (EXR)        {self.results / 'comp' / f'{_SHOT}_comp.####.exr'}",
+            f"swapped face (EXR)     {self.results / f'{SHOT}.####.exr'}",
+            f"composite (EXR)        {self.results / 'comp' / f'{SHOT}_comp.####.exr'}",
             f"training preview       {self.preview}",
             f"contact sheet          {self.sheet}",
             f"PSNR in training space {_shown(score.psnr_training)} dB; no swap {_shown(plate.psnr_training)} dB; "
@@ -101,19 +101,19 @@ def run_demo(folder: Path, minutes: float, preset_name: str, on_progress: OnProg
     )
     if not written.completed:
         return None
-    project = _project(folder / "project", truth)
+    project = project_of_set(folder / "project", truth)
     preset = choose_preset(project, None, preset_name, ())
     for shot in project.project.shots:
-        identity = _SOURCE if shot.startswith("source") else _TARGET
+        identity = SOURCE if shot.startswith("source") else TARGET
         if not run_extract(project, shot, identity, preset, on_progress=on_progress).completed:
             return None
     if not _train(project, preset, minutes, on_progress):
         return None
-    swapped = run_swap(project, _SHOT, _MODEL, with_comp=True, on_progress=on_progress)
+    swapped = run_swap(project, SHOT, _MODEL, with_comp=True, on_progress=on_progress)
     if not swapped.completed:
         return None
-    results = project.swaps(_SHOT)
-    score = score_sequence(str(results / f"{_SHOT}.####.exr"), truth, on_progress=on_progress)
+    results = project.swaps(SHOT)
+    score = score_sequence(str(results / f"{SHOT}.####.exr"), truth, on_progress=on_progress)
     if not score.completed:
         return None
     sheet = folder / "contact_sheet.png"
@@ -121,15 +121,20 @@ def run_demo(folder: Path, minutes: float, preset_name: str, on_progress: OnProg
     return DemoResult(project.path, truth, results, sheet, project.model(_MODEL) / "preview.png", score)
 
 
-def _project(path: Path, truth: Path) -> ProjectFolder:
-    """The demo's project: the shot, and each take of the source identity, which has its own light, as a shot."""
+def project_of_set(path: Path, truth: Path) -> ProjectFolder:
+    """A project on a benchmark set: `SHOT`, and each take of the source identity, which has its own light, as a shot.
+
+    Args:
+        path: Where the project is made; one that is there already is opened.
+        truth: The set, beside the project.
+    """
     if (path / "understudy.yaml").is_file():
         return ProjectFolder.open(path)
     folder = create_project(path, ColorConfig.load(None).name)
-    project = folder.with_identity(_TARGET, {"role": "target", "synthetic": True})
-    project = ProjectFolder(path, project).with_identity(_SOURCE, {"role": "source", "synthetic": True})
+    project = folder.with_identity(TARGET, {"role": "target", "synthetic": True})
+    project = ProjectFolder(path, project).with_identity(SOURCE, {"role": "source", "synthetic": True})
     plate = {"plate": "../truth/plate/plate.####.exr", "colorspace": COLOR_SPACE}
-    project = ProjectFolder(path, project).with_shot(_SHOT, plate)
+    project = ProjectFolder(path, project).with_shot(SHOT, plate)
     numbers = find_sequence(truth / "train_source" / "train_source.####.exr").numbers
     for index, start in enumerate(range(0, len(numbers), _TAKE), start=1):
         take = {
@@ -143,7 +148,7 @@ def _project(path: Path, truth: Path) -> ProjectFolder:
 
 def _train(project: ProjectFolder, preset: Preset, minutes: float, on_progress: OnProgress) -> bool:
     """Trains for what is left of the minutes; False when stopped."""
-    left = minutes - _trained_minutes(project.model(_MODEL) / "log.jsonl")
+    left = minutes - trained_minutes(project.model(_MODEL) / "log.jsonl")
     try:
         newest_snapshot(project.model(_MODEL))
     except ModelFileError:
@@ -154,7 +159,7 @@ def _train(project: ProjectFolder, preset: Preset, minutes: float, on_progress: 
     return result is not None and result.completed
 
 
-def _trained_minutes(log: Path) -> float:
+def trained_minutes(log: Path) -> float:
     """How long earlier runs have trained, from the training log; each run counts its seconds from 0."""
     total = last = 0.0
     for line in log.read_text(encoding="utf-8").splitlines() if log.is_file() else ():
@@ -170,23 +175,23 @@ def _trained_minutes(log: Path) -> float:
 def _contact_sheet(project: ProjectFolder, truth: Path) -> Picture:
     """Five frames of the shot: plate, swap, truth and matte around the face, and the source performer beside."""
     color = ColorConfig.load(project.project.ocio)
-    shot = project.project.shots[_SHOT]
+    shot = project.project.shots[SHOT]
     plate = find_sequence(truth / "plate" / "plate.####.exr")
     numbers = parse_frames(shot.frames) if shot.frames else plate.numbers
     chosen = [numbers[round(index)] for index in np.linspace(0, len(numbers) - 1, _SHEET_ROWS)]
-    target, source = Faceset.open(project.faceset(_TARGET)), Faceset.open(project.faceset(_SOURCE))
-    stops = float(np.log2(np.mean(target.shots[_SHOT].training.gains)))
-    results = project.swaps(_SHOT)
+    target, source = Faceset.open(project.faceset(TARGET)), Faceset.open(project.faceset(SOURCE))
+    stops = float(np.log2(np.mean(target.shots[SHOT].training.gains)))
+    results = project.swaps(SHOT)
     rows: list[list[Picture]] = []
     looks = [record for index, record in enumerate(source.records.values()) if index % _TAKE == _TAKE // 2]
     for row, number in enumerate(chosen):
         frame = read_frame(plate.path(number))
-        layers = read_frame(results / f"{_SHOT}.{number:04d}.exr")
+        layers = read_frame(results / f"{SHOT}.{number:04d}.exr")
         box = _around(layers.data_window, frame.data_window)
         view = box.slices(frame.data_window)
         pictures: list[Any] = [
             frame,
-            read_frame(results / "comp" / f"{_SHOT}_comp.{number:04d}.exr"),
+            read_frame(results / "comp" / f"{SHOT}_comp.{number:04d}.exr"),
             read_frame(truth / "truth" / f"truth.{number:04d}.exr"),
         ]
         matte = np.zeros(frame.pixels.shape[:2], np.float32)

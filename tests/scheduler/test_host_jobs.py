@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from understudy.answers import plan_from, status_from
 from understudy.cli import main
 from understudy.scheduler.record import JobRecord, JobState
 from understudy.scheduler.requests import check_request
@@ -65,6 +66,25 @@ def test_the_command_prints_what_the_job_says(
     assert json.loads(capsys.readouterr().out) == results
     files = [results["sheet"]] if kind == "faces" else results["files"]
     assert files and all(Path(path).is_file() for path in files)
+
+
+def test_a_plan_is_made_through_the_engine_as_by_the_command(
+    scheduler: Scheduler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = done(scheduler, "plan", preset="u64", memory="705MiB", overrides=["training.batch=3"])
+    asked = ["plan", "--preset", "u64", "--gpu-memory", "705MiB", "--set", "training.batch=3", "--device", "cpu"]
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == record.results
+    plan = plan_from(status_from(record.to_json(), "job"))
+    assert (plan.fits, plan.batch, plan.available, plan.changes) == (True, 3, 705 << 20, ())
+    assert plan.sentence.endswith("it fits.") and plan.largest_batch >= 3
+    assert sum(plan.memory.values()) < plan.peak <= plan.available
+
+
+def test_a_plan_for_memory_that_nobody_knows_fails_with_the_cure(scheduler: Scheduler) -> None:
+    record = ended(scheduler, scheduler.submit("plan", {"preset": "u64"}).id)
+    assert record.state is JobState.FAILED and record.error is not None
+    assert record.error.message == "It is not known how much memory there is: say so, for instance 8GiB."
 
 
 def test_tracks_are_assigned_through_the_engine(scheduler: Scheduler, project: ProjectFolder) -> None:

@@ -100,6 +100,24 @@ def test_nonsense_gets_one_sentence(
     assert len(caught.value.message) < 500 and "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "request_,words",
+    [
+        ({"preset": "u9"}, "No preset is called 'u9'"),
+        ({"preset": "u64", "memory": "much"}, "write it as 8GiB"),
+        ({"preset": "u64", "batch": 0}, "'batch'"),
+        ({"preset": "u64", "device": "abacus"}, "'device'"),
+        ({"preset": "u64", "overrides": ["model.size=65"]}, "model.size"),
+        ({"preset": "presets/mine.yaml"}, "absolute path"),
+        ({"preset": "u64", "project": "/shows/film"}, "'project'"),
+    ],
+)
+def test_nonsense_is_not_planned(request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_request("plan", request_)
+    assert words in caught.value.message and "\n" not in caught.value.message
+
+
 @pytest.mark.parametrize("path", ["film", "../film", "~/film", "", "/no/such/project", "/tmp/../tmp"])
 def test_a_project_is_an_absolute_path_of_one(path: str) -> None:
     with pytest.raises(SettingsError):

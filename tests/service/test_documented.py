@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 from tests.service.conftest import FakeScheduler
 from understudy.bench.attacks import ATTACKS
+from understudy.client import Engine
 from understudy.scheduler.record import JobState
 from understudy.service.api import CALLS
 
@@ -31,3 +33,12 @@ def test_the_example_runs(engine: Path, scheduler: FakeScheduler, capsys) -> Non
 def test_the_page_names_every_call_and_counts_the_attacks() -> None:
     assert f"`{' '.join(CALLS)}`" in PAGE
     assert f"in {len(ATTACKS)} ways" in PAGE
+
+
+def test_every_short_job_is_documented_with_what_it_takes() -> None:
+    """A call in the table names each argument that the client takes."""
+    for name in ("shot", "identity", "faces", "deliver", "plan"):
+        (row,) = re.findall(rf"^\| `{name}\((.*)$", PAGE, re.MULTILINE)
+        call = row.split("|")[0]
+        for argument in list(inspect.signature(getattr(Engine, name)).parameters)[1:]:
+            assert re.search(rf"\b{argument}\b", call), (name, argument)

@@ -6,13 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from understudy.errors import BrokenFrameError, MissingFrameError, PlateError, SettingsError
 from understudy.geometry import Box
 from understudy.plates import Frame, read_frame, write_frame
-from understudy.synthetic.score import HIGHEST_PSNR, score_sequence, ssim_map
+from understudy.synthetic.score import HIGHEST_PSNR, score_sequence, ssim_map, top_octave_of
 
 WIDTH, HEIGHT, NUMBERS = 48, 40, (1001, 1002, 1003)
 FACE = Box(12, 8, 36, 32)
@@ -73,6 +74,32 @@ def test_one_stop_more_everywhere_is_a_known_psnr(small_set: Path, tmp_path: Pat
     score = score_sequence(result, small_set)
     assert score.psnr_training == pytest.approx(-20 * np.log10(0.0715897), abs=0.6)  # a stop, less the curve's toe
     assert score.hdr_relative_error == pytest.approx(1, rel=1e-4)
+
+
+def test_softness_shows_in_the_top_octave_and_noise_too(small_set: Path, tmp_path: Path) -> None:
+    truth = pictures_of(small_set / "truth")
+    soft = [cv2.GaussianBlur(picture, (0, 0), 1.0) for picture in truth]
+    noisy = [picture * np.exp(np.random.default_rng(2).normal(0, 0.3, picture.shape)) for picture in truth]
+    shares = [
+        score_sequence(write_sequence(tmp_path / name, pictures), small_set).top_octave
+        for name, pictures in {
+            "same": truth,
+            "soft": soft,
+            "noisy": [each.astype(np.float32) for each in noisy],
+        }.items()
+    ]
+    assert shares[0] == 1
+    assert shares[1] is not None and shares[1] < 0.2
+    assert shares[2] is not None and shares[2] > 1.2
+
+
+def test_the_top_octave_is_what_half_as_many_pixels_cannot_show() -> None:
+    def energy(period_px: float) -> float:
+        wave = np.sin(2 * np.pi * np.arange(256) / period_px).astype(np.float32)
+        picture = np.repeat(np.tile(wave, (8, 1))[..., None], 3, axis=2)
+        return float((top_octave_of(picture)[:, 16:-16] ** 2).mean() / (picture[:, 16:-16] ** 2).mean())
+
+    assert energy(2.5) > 0.9 and energy(4) > 0.5 and energy(8) < 0.1 and energy(32) < 1e-3
 
 
 def test_clipped_highlights_show_only_in_the_hdr_error(small_set: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from understudy import __version__
 from understudy.cli import terminal
-from understudy.cli.bench import bench
+from understudy.cli.bench_train import bench
 from understudy.cli.bench_transfer import bench_transfer
 from understudy.cli.engine import engine, jobs
 from understudy.cli.exporting import export
@@ -20,6 +20,7 @@ from understudy.cli.facesets import faceset
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
+from understudy.cli.planning import planning
 from understudy.cli.project import identity, project, shot
 from understudy.cli.synth import synth
 from understudy.cli.training import training
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (project, making, training, looking, engine, installing):
+for part in (project, making, training, planning, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 bench.registered_commands.extend(bench_transfer.registered_commands)
 app.add_typer(shot, name="shot")

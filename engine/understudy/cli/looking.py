@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from understudy.cli.project import DRY_RUN
-from understudy.cli.terminal import JSON, print_facts, print_json, print_table, say
+from understudy.cli.terminal import JSON, Stopped, print_facts, print_json, print_table, say, watching
 from understudy.errors import SettingsError, UnderstudyError
+from understudy.settings.memory_size import shown_memory
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["looking"]
@@ -85,14 +86,35 @@ def inspect(
 
 @looking.command("presets")
 def presets(as_json: Annotated[bool, JSON] = False) -> None:
-    """List the presets."""
-    from understudy.jobs.overview import describe_presets
+    """List the presets, and what their networks cost.
 
-    rows = describe_presets()
+    GFLOP are those of one face from crop to crop; kept is what one face keeps in training for the backward pass.
+    """
+    from understudy.jobs.overview import describe_preset_costs
+
+    with watching(quiet=True) as on_progress:
+        rows = describe_preset_costs(on_progress)
+    if rows is None:
+        raise Stopped
     if as_json:
         print_json(rows)
         return
-    print_table("Presets", ("name", "px", "batch", "for"), [tuple(row.values()) for row in rows])
+    cells = [
+        (
+            row["name"],
+            row["size"],
+            row["batch"],
+            f"{row['parameters'] / 1e6:.2f}",
+            f"{row['gflop']:.4g}",
+            shown_memory(row["kept_fp32"]),
+            shown_memory(row["kept_bf16"]),
+        )
+        for row in rows
+    ]
+    print_table("Presets", ("name", "px", "batch", "M weights", "GFLOP", "kept fp32", "kept bf16"), cells)
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        say(f"{row['name'].ljust(width)}  {row['what']}")
 
 
 @looking.command("verify")

@@ -103,7 +103,7 @@ def synth_score(
     if as_json:
         print_json(score.to_json())
         return
-    names = ("psnr_training", "ssim_training", "hdr_relative_error", "flicker", "matte_iou")
+    names = ("psnr_training", "ssim_training", "hdr_relative_error", "flicker", "top_octave", "matte_iou")
     values = score.to_json()
     rows = [(name, _number(values[name]), _number(values["plate"][name])) for name in names]
     print_table(f"{result} against {truth}: {values['frames']} frames", ("", "result", "no swap"), rows)

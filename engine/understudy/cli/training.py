@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from understudy.cli.planning import fitted
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import Stopped, say, watching
 from understudy.errors import SettingsError
@@ -53,6 +54,12 @@ def train(
             metavar="NAMES", help="Learn ann,ben,...: several identities at once, for other models to start from."
         ),
     ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Change the preset, as plan says, so that it fits into the device's memory.")
+    ] = False,
+    memory: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="With --fit: how much there is, such as 8GiB; all by default.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times."),
@@ -73,6 +80,10 @@ def train(
     names = pretrain.split(",") if pretrain is not None else known_pretraining(folder, model)
     if names and (source or target or mapping):
         raise SettingsError("A model of several identities has no --source, --target and --map.")
+    if fit:
+        chosen = fitted(chosen, memory)
+    elif memory is not None:
+        raise SettingsError("--memory says how much --fit may take: give --fit as well.")
     if dry_run:
         pair = None if names else model_pair(folder, model, source, target)
         _say_plan(folder, model, chosen, pair, names, starts, wanted, mapping or ())

@@ -8,11 +8,12 @@ from typing import Any
 from understudy.errors import ConsentError, UnderstudyError
 from understudy.faces.faceset import Faceset
 from understudy.jobs.asked import choose_preset, known_pair
+from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import check_consent
 from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import ProjectFolder
 
-__all__ = ["describe_presets", "describe_project"]
+__all__ = ["describe_preset_costs", "describe_presets", "describe_project"]
 
 
 def describe_project(path: Path) -> dict[str, Any]:
@@ -41,6 +42,22 @@ def describe_presets() -> list[dict[str, Any]]:
         {"name": preset.name, "size": preset.model.size, "batch": preset.training.batch, "what": preset.description}
         for preset in sorted(known, key=lambda preset: (preset.model.size, preset.name))
     ]
+
+
+def describe_preset_costs(on_progress: OnProgress = ignore_progress) -> list[dict[str, Any]] | None:
+    """The same with what each network costs, as `model.cost.ModelCost` names it; None when stopped.
+
+    Args:
+        on_progress: Called for each preset; False stops.
+    """
+    from understudy.model.cost import model_cost  # loads torch, which the rest does not need
+
+    rows = describe_presets()
+    for done, row in enumerate(rows, start=1):
+        row |= model_cost(load_preset(row["name"]).model).to_json()
+        if not on_progress(Progress("presets", done, len(rows), row["name"])):
+            return None
+    return rows
 
 
 def _describe_shot(folder: ProjectFolder, name: str) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class JobRecord:
 
     Attributes:
         id: Short and unique, such as "20261124-3f9c2a".
-        kind: "extract", "train", "swap", "preview", "inspect", "shot", "identity", "faces" or "deliver".
+        kind: "extract", "train", "swap", "preview", "inspect", "plan", "shot", "identity", "faces" or
+            "deliver".
         project: Absolute path of the project folder; empty for a job that needs none.
         subject: What it is about, for people: the shot, the model or the path.
         request: What was asked, complete and plain; resuming asks the same again.

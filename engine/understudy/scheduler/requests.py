@@ -14,7 +14,8 @@ from understudy.errors import SettingsError, UnknownNameError
 from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
 from understudy.plates import parse_frames
 from understudy.provenance import check_consent
-from understudy.settings.preset import preset_names
+from understudy.settings.memory_size import parse_memory
+from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import NOBODY, ProjectFolder, check_name
 from understudy.settings.validation import Settings, validated
 
@@ -25,6 +26,7 @@ __all__ = [
     "FacesRequest",
     "IdentityRequest",
     "InspectRequest",
+    "PlanRequest",
     "PreviewRequest",
     "QUICK_KINDS",
     "ShotRequest",
@@ -34,7 +36,7 @@ __all__ = [
     "read_request",
 ]
 
-QUICK_KINDS = frozenset({"preview", "inspect", "shot", "identity", "faces", "deliver"})
+QUICK_KINDS = frozenset({"preview", "inspect", "plan", "shot", "identity", "faces", "deliver"})
 """Kinds of job that somebody sits and waits for."""
 
 _MOST_BYTES = 64 << 10
@@ -69,6 +71,11 @@ def _config(text: str) -> str:
 
 def _frames(text: str) -> str:
     parse_frames(text)
+    return text
+
+
+def _memory(text: str) -> str:
+    parse_memory(text)
     return text
 
 
@@ -203,6 +210,25 @@ class InspectRequest(Settings):
 
     path: Annotated[str, Field(min_length=1), AfterValidator(_inspectable)]
     """A plate, project, faceset, checkpoint, snapshot, folder of results or preset file; or the name of a preset."""
+
+
+class PlanRequest(Settings):
+    """As the command `plan`."""
+
+    preset: _PresetName
+    """The preset that shall be trained."""
+
+    memory: Annotated[str, Field(max_length=32), AfterValidator(_memory)] | None = None
+    """How much memory there is, such as 8GiB; what is free on the engine's device when left out."""
+
+    batch: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Faces of each identity in one iteration; the preset's own when left out."""
+
+    device: Literal["cuda", "cpu"] | None = None
+    """Kind of device, which need not be there; the engine's own when left out."""
+
+    overrides: _Overrides = ()
+    """`field=value` changes to the preset."""
 
 
 class ShotRequest(Settings):
@@ -370,6 +396,12 @@ def _inspect(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
     return asked.path, "", asked
 
 
+def _plan(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
+    asked = read_request(PlanRequest, request, "plan")
+    load_preset(asked.preset, asked.overrides)
+    return asked.preset, "", asked
+
+
 def _shot(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
     asked = read_request(ShotRequest, request, "shot")
     if asked.ocio is not None and not asked.make_project:
@@ -410,6 +442,7 @@ _CHECKS: dict[str, Callable[[Mapping[str, Any]], tuple[str, str, Settings]]] = {
     "swap": _swap,
     "preview": _preview,
     "inspect": _inspect,
+    "plan": _plan,
     "shot": _shot,
     "identity": _identity,
     "faces": _faces,

@@ -23,6 +23,7 @@ from understudy.jobs.deliver import run_deliver
 from understudy.jobs.extract import run_extract
 from understudy.jobs.faces import describe_faces
 from understudy.jobs.inspect import describe
+from understudy.jobs.plan import plan_training
 from understudy.jobs.preview import preview_frame
 from understudy.jobs.swap import run_swap
 from understudy.jobs.train import run_train
@@ -34,6 +35,7 @@ from understudy.scheduler.requests import (
     FacesRequest,
     IdentityRequest,
     InspectRequest,
+    PlanRequest,
     PreviewRequest,
     ShotRequest,
     SwapRequest,
@@ -41,6 +43,8 @@ from understudy.scheduler.requests import (
     read_request,
 )
 from understudy.scheduler.warm import WarmSwappers
+from understudy.settings.memory_size import parse_memory
+from understudy.settings.preset import load_preset
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["Made", "Work", "versions"]
@@ -77,6 +81,7 @@ class Work:
             "swap": self._swap,
             "preview": self._preview,
             "inspect": self._inspect,
+            "plan": self._plan,
             "shot": self._shot,
             "identity": self._identity,
             "faces": self._faces,
@@ -169,6 +174,17 @@ class Work:
         asked = read_request(InspectRequest, request, "inspect")
         facts: dict[str, Any] = json.loads(json.dumps(describe(asked.path), default=str))
         return Made(_shortened(facts), completed=True)
+
+    def _plan(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
+        asked = read_request(PlanRequest, request, "plan")
+        made = plan_training(
+            load_preset(asked.preset, asked.overrides),
+            parse_memory(asked.memory) if asked.memory else None,
+            asked.batch,
+            asked.device or self._device,
+            on_progress,
+        )
+        return Made({}, completed=False) if made is None else Made(made.to_json(), completed=True)
 
     def _shot(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
         del on_progress

@@ -238,6 +238,10 @@ class TrainingSettings(Settings):
     tensorboard: bool = False
     """Write events for TensorBoard."""
 
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Numbers inside the network: bf16 where the device computes with them, or always, or fp32. What is painted and the
+    losses are fp32 in any case."""
+
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     """Start of all random draws."""
 

@@ -18,7 +18,7 @@ import torch
 from understudy.durable import write_text
 from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
-from understudy.model.device import chosen_device
+from understudy.model.device import chosen_device, computes_in_half
 from understudy.model.parts import share_decoder
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
@@ -132,7 +132,7 @@ def train(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(model).requires_grad_(False).eval()
     optimizer = build_optimizer(model, settings)
-    half = place.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    half = computes_in_half(place, settings.precision)
 
     # Where it stands: a checkpoint, other snapshots, or nothing
     resumed = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
