@@ -38,8 +38,9 @@ def drawn_faces(
             f"training.balance={settings.balance} needs poses, which these faces do not have. Set it to none."
         )
     angles = poses[:, :1] if settings.balance == "yaw" else poses
-    weights = torch.from_numpy(chances(angles))
-    return torch.multinomial(weights, settings.batch, replacement=True, generator=draws).numpy()
+    places = torch.rand(settings.batch, generator=draws, dtype=torch.float64).numpy()
+    # the sum may fall short of 1 by a rounding
+    return np.searchsorted(np.cumsum(chances(angles)), places, side="right").clip(max=count - 1)
 
 
 def chances(angles: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
