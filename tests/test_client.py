@@ -411,3 +411,27 @@ def test_what_a_host_loads_is_python_3_9_and_needs_little(module: Any) -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
     assert imported <= sys.stdlib_module_names | {"rpyc", "understudy"}
+
+
+PLANNED: dict[str, Any] = {
+    "sentence": "It fits.",
+    "fits": True,
+    "available": 8,
+    "asked": {"batch": 2, "peak": 7, "memory": {"weights": 5}},
+    "largest": None,
+    "changes": [],
+}
+
+
+def test_a_plan_is_read_from_the_status_of_its_job() -> None:
+    status = answers.status_from({**GOOD, "results": PLANNED}, "job")
+    plan = answers.plan_from(status)
+    assert (plan.fits, plan.batch, plan.peak, plan.largest_batch, plan.memory) == (True, 2, 7, 0, {"weights": 5})
+
+
+@pytest.mark.parametrize(
+    "change", [{"sentence": 5}, {"asked": {}}, {"asked": None}, {"available": "8"}, {"changes": [1]}, {"changes": None}]
+)
+def test_a_plan_that_is_none_is_not_understood(change: dict[str, Any]) -> None:
+    status = answers.status_from({**GOOD, "results": {**PLANNED, **change}}, "job")
+    assert reason(lambda: answers.plan_from(status)) == "answer"

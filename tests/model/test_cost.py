@@ -74,6 +74,14 @@ def test_a_tensor_counts_once_and_for_as_long_as_it_lives() -> None:
     assert (live.live, live.peak) == (0, 4000)
 
 
+def test_what_was_there_before_does_not_count() -> None:
+    before = torch.zeros(1000)
+    with LiveTensors() as live:
+        view = before.view(10, 100).t()
+        view.add_(1.0)
+    assert (live.live, live.peak) == (0, 0)
+
+
 def test_tensors_are_told_apart_by_who_made_them() -> None:
     model = build_model(U64)
     with LiveTensors() as forward:

@@ -68,16 +68,12 @@ def test_the_command_prints_what_the_job_says(
     assert files and all(Path(path).is_file() for path in files)
 
 
-def test_a_plan_is_made_through_the_engine_as_by_the_command(
-    scheduler: Scheduler, capsys: pytest.CaptureFixture[str]
-) -> None:
-    record = done(scheduler, "plan", preset="u64", memory="705MiB", overrides=["training.batch=3"])
-    asked = ["plan", "--preset", "u64", "--gpu-memory", "705MiB", "--set", "training.batch=3", "--device", "cpu"]
-    assert main([*asked, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == record.results
+def test_a_plan_is_made_through_the_engine_and_read_by_the_client(scheduler: Scheduler) -> None:
+    record = done(scheduler, "plan", preset="u64", memory="4GiB", batch=256, overrides=["training.seed=2"])
+    assert (record.project, record.subject, record.results["device"]) == ("", "u64", "cpu")
     plan = plan_from(status_from(record.to_json(), "job"))
-    assert (plan.fits, plan.batch, plan.available, plan.changes) == (True, 3, 705 << 20, ())
-    assert plan.sentence.endswith("it fits.") and plan.largest_batch >= 3
+    assert (plan.fits, plan.batch, plan.largest_batch, plan.available) == (True, 256, 256, 4 << 30)
+    assert plan.changes == ("training.batch=256",) and plan.sentence.endswith("it fits.")
     assert sum(plan.memory.values()) < plan.peak <= plan.available
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -34,12 +34,13 @@ for each stream, and the convolutions that cuDNN finds fastest take tens of MiB,
 _CUDA_LOST = 0.05
 """Share of the tensors' memory that is lost between blocks of PyTorch's allocator."""
 
-_PROCESS = 650 * _MIB
-"""What a process on a processor holds beside its tensors: Python and its libraries, 616 MiB with PyTorch 2.12."""
+_PROCESS = 700 * _MIB
+"""What a process on a processor holds beside its tensors: Python and its libraries, 616 MiB with PyTorch 2.12, and the
+least that oneDNN takes."""
 
 _PROCESSOR_SCRATCH = 0.65
 """Share of the tensors' memory that it takes more: oneDNN's own copies in its own order, and what malloc does not give
-back. 0.52 to 0.65 from 256 to 1024 px; docs/performance.md has the table."""
+back. So reckoned, the whole process comes out within 17 % (docs/performance.md)."""
 
 _Device = Literal["cuda", "cpu"]
 
@@ -149,7 +150,7 @@ def plan_training(
         asked = rehearsals.way(batch or preset.training.batch, levels, precision)
         fits = asked.peak <= room
         largest = _largest(lambda count: rehearsals.way(count, levels, precision), room, asked)
-        instead = None if fits else _instead(rehearsals, asked, room) or largest
+        instead = None if fits else _instead(rehearsals, asked, room)
     except _Stopped:
         return None
     changes = _changes(preset, asked if fits else instead, rehearsals.precision)
@@ -254,20 +255,29 @@ def _guess(below: Way | None, fitting: Way, beyond: Way | None, room: int) -> in
 
 def _instead(rehearsals: _Rehearsals, asked: Way, room: int) -> Way | None:
     """The way that fits and changes least: more levels computed twice, then shorter numbers, then a smaller batch."""
-    precisions = (asked.precision, "bf16") if asked.precision == "fp32" else (asked.precision,)
     leanest = asked
-    for precision in precisions:
+    for tried in _leaner_ways(rehearsals, asked):
+        if tried.peak <= room:
+            return tried
+        leanest = min(leanest, tried, key=lambda way: way.peak)
+    largest = _largest(lambda count: rehearsals.way(count, leanest.checkpoint_levels, leanest.precision), room, leanest)
+    if largest is None:
+        return None
+    # of the ways with this batch that fit, the first is the one that costs least time
+    return next((way for way in _leaner_ways(rehearsals, asked, largest.batch) if way.peak <= room), largest)
+
+
+def _leaner_ways(rehearsals: _Rehearsals, asked: Way, batch: int | None = None) -> Iterator[Way]:
+    """Ways with one batch that take less and less memory, and more and more time; the first is as it was asked."""
+    for precision in dict.fromkeys((asked.precision, "bf16")):
         levels, before = asked.checkpoint_levels, None
         while True:
-            tried = rehearsals.way(asked.batch, levels, precision)
-            if tried.peak <= room:
-                return tried
-            leanest = min(leanest, tried, key=lambda way: way.peak)
+            tried = rehearsals.way(batch or asked.batch, levels, precision)
+            yield tried
             is_no_less = before is not None and tried.peak >= before.peak
             if levels is None or is_no_less or not rehearsals.with_levels(levels + 1):
                 break
             levels, before = levels + 1, tried
-    return _largest(lambda count: rehearsals.way(count, leanest.checkpoint_levels, leanest.precision), room, leanest)
 
 
 def _changes(preset: Preset, way: Way | None, precision: str) -> tuple[str, ...]:

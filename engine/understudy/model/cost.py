@@ -65,12 +65,12 @@ def _model_cost(settings_json: str) -> ModelCost:
                 counted.add(id(parameter))
                 part = name.partition(".")[0]
                 parts[part] = parts.get(part, 0) + parameter.numel()
+        # two faces, because norms over a batch refuse a single one
         with FlopCounterMode(display=False) as counter:
-            one = _kept(model, 1, half=False)
-        # what does not grow with the number of faces, such as weights in bf16, is not a face's
-        kept_fp32 = _kept(model, 2, half=False) - one
-        kept_bf16 = _kept(model, 2, half=True) - _kept(model, 1, half=True)
-        return ModelCost(parts, counter.get_total_flops() / 1e9, kept_fp32, kept_bf16)
+            kept_fp32 = _kept(model, 2, half=False) // 2
+        # weights in bf16 are kept as well, but once for all faces
+        kept_bf16 = _kept(model, 3, half=True) - _kept(model, 2, half=True)
+        return ModelCost(parts, counter.get_total_flops() / 2e9, kept_fp32, kept_bf16)
 
 
 def _kept(model: SwapModel, faces: int, *, half: bool) -> int:

@@ -23,8 +23,8 @@ _PACKAGE = "understudy."
 class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all tensors that operators make inside a `with` block, for as long as they live.
 
-    Each storage counts once, however many tensors look into it. What a kernel takes for itself and gives back before it
-    returns is not seen.
+    Each storage counts once, however many tensors look into it, and not at all when it was there before. What a kernel
+    takes for itself and gives back before it returns is not seen.
 
     Attributes:
         live: Bytes now.
@@ -44,19 +44,16 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         made = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(made):
-            if isinstance(leaf, Tensor):
-                self._count(leaf.untyped_storage())
+        for storage in _storages(made):
+            if storage._cdata not in self._storages and not _is_among(storage, (args, kwargs)):
+                self._count(storage)
         if self.live > self.peak:
             self.peak = self.live
             self.at_peak = {maker: size for maker, size in self._by_maker.items() if size}
         return made
 
     def _count(self, storage: torch.UntypedStorage) -> None:
-        key = storage._cdata
-        if key in self._storages:
-            return
-        size, maker = storage.nbytes(), _maker()
+        key, size, maker = storage._cdata, storage.nbytes(), _maker()
         self._storages[key] = size, maker
         self._by_maker[maker] += size
         self.live += size
@@ -66,6 +63,15 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
         size, maker = self._storages.pop(key)
         self._by_maker[maker] -= size
         self.live -= size
+
+
+def _storages(values: Any) -> list[torch.UntypedStorage]:
+    return [leaf.untyped_storage() for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+def _is_among(storage: torch.UntypedStorage, given: Any) -> bool:
+    """Whether an operator made no storage, but looks into one, or changes one, that it was given."""
+    return any(storage._cdata == each._cdata for each in _storages(given))
 
 
 def _maker() -> str:
