@@ -49,7 +49,8 @@ class WidthCurveSettings(Settings):
         in equal steps from 0 to 1; the others multiply by 1 - |s| from level to level.
         """
         widths = self._full() if self.kind == "full" else self._capped()
-        return tuple(max(_STEP, int(width) // _STEP * _STEP) for width in widths)
+        # a hair more, because the ends of the curve are whole numbers that rounding may miss
+        return tuple(max(_STEP, int(width + 1e-6) // _STEP * _STEP) for width in widths)
 
     def _full(self) -> list[float]:
         slope, fall = self.slope, self.narrowest - self.widest
