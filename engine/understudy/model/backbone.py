@@ -9,6 +9,8 @@ come through.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -93,6 +95,23 @@ class Backbone(nn.Module):
         places = features[:, self.tokens :].transpose(1, 2)
         return places.reshape(*places.shape[:2], self.side_out, self.side_out)
 
+    def fitted(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the same backbone for another input: what a transformer knows of places, resampled to this one's.
+
+        Args:
+            weights: By timm's names; what need not be changed is returned as it is.
+        """
+        places, wanted = weights.get("pos_embed"), self.network.state_dict().get("pos_embed")
+        if places is None or wanted is None or places.shape == wanted.shape or places.dim() != 3:
+            return dict(weights)
+        if places.shape[2] != wanted.shape[2] or math.isqrt(count := places.shape[1] - self.tokens) ** 2 != count:
+            return dict(weights)
+        from timm.layers import resample_abs_pos_embed
+
+        side = math.isqrt(wanted.shape[1] - self.tokens)
+        resampled = resample_abs_pos_embed(places, (side, side), num_prefix_tokens=self.tokens)
+        return {**weights, "pos_embed": resampled}
+
 
 def display_from_centred(centred: Tensor) -> Tensor:
     """Display-like colours, 0..1, of centred codes; any shape."""
@@ -115,10 +134,11 @@ def _shape_of(name: str, side: int) -> _Shape:
 
     with unset_fake_temporarily(), torch.device("meta"), torch.no_grad():
         network = _built(name, side).eval()
-        shared = [key for key, _ in network.named_buffers() if key not in network.state_dict()]
-        if shared:
+        kept = network.state_dict().keys()
+        lost = [key for key, _ in network.named_buffers() if key not in kept]
+        if lost:
             raise SettingsError(
-                f"Backbone '{name}' keeps '{shared[0]}' outside its weights, where no snapshot would find it. Choose "
+                f"Backbone '{name}' keeps '{lost[0]}' outside its weights, where no snapshot would find it. Choose "
                 "another.",
                 field="backbone",
             )
@@ -133,7 +153,7 @@ def _shape_of(name: str, side: int) -> _Shape:
     if features.dim() == 4:
         return _Shape(features.shape[1], features.shape[2], 0)
     tokens = int(getattr(network, "num_prefix_tokens", 0))
-    return _Shape(features.shape[2], round((features.shape[1] - tokens) ** 0.5), tokens)
+    return _Shape(features.shape[2], math.isqrt(features.shape[1] - tokens), tokens)
 
 
 def _built(name: str, side: int) -> nn.Module:

@@ -38,7 +38,7 @@ def begin_backbone(model: SwapModel) -> str:
         return ""
     wanted = encoder.settings.weights
     path = _fetched(encoder) if wanted == "pretrained" else Path(wanted).expanduser()
-    weights = _read(path, encoder.settings.backbone)
+    weights = encoder.fitted(_read(path, encoder.settings.backbone))
     _expect_fit(weights, encoder.network, path, encoder.settings.backbone)
     encoder.network.load_state_dict(weights)
     return str(path)
@@ -75,14 +75,14 @@ def _fetched(encoder: Backbone) -> Path:
             "or to the path of a .safetensors file."
         )
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         return Path(hf_hub_download(place, "model.safetensors"))
-    except (OSError, HfHubHTTPError) as error:
+    except Exception as error:  # of the network, of the disk, of the library's own: all mean the same here
         raise ModelFileError(
             f"The weights of backbone '{name}' are not on this machine and cannot be fetched. Give a file by "
-            "--set model.encoder.weights=PATH, or begin at random by --set model.encoder.weights=none."
+            "--set model.encoder.weights=PATH, or begin at random by --set model.encoder.weights=none "
+            "--set model.encoder.frozen=false."
         ) from error
 
 

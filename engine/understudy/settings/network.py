@@ -386,17 +386,15 @@ class ModelSettings(Settings):
         """The inter's picture, enlarged by inter and decoder, must have the side of the crop."""
         encoder, inter, decoder = self.encoder, self.inter, self.decoder
         grow = inter.enlarges * (1 << decoder.in_inter) * decoder.grow
-        if encoder.kind == "strided" and not inter.side and inter.unfold:
+        if encoder.kind == "strided":
             shrink, side = encoder.shrink, self.seen_side
-            if side == self.size and shrink != grow:
+            if not inter.side and inter.unfold and side == self.size and shrink != grow:
                 raise ValueError(f"the encoder shrinks {shrink} times but the decoder grows {grow} times")
             if side % shrink:
-                whose = "encoder.input" if encoder.input else "size"
+                field = "encoder.input" if encoder.input else "size"
                 raise ValueError(
-                    f"{whose} {side} cannot be halved down to a whole number: make it a multiple of {shrink}"
+                    f"{field} {side} cannot be halved down to a whole number: make it a multiple of {shrink}"
                 )
-        if encoder.kind == "strided" and self.seen_side < encoder.shrink:
-            raise ValueError(f"the encoder shrinks {encoder.shrink} times, which {self.seen_side} px cannot bear")
         if self.code_side * grow != self.size:
             raise ValueError(
                 f"the inter's {self.code_side} px grow {grow} times to {self.code_side * grow} px, not to size "

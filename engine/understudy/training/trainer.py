@@ -19,6 +19,7 @@ from understudy.durable import append_line, write_text
 from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
 from understudy.model.device import chosen_device
+from understudy.model.pretrained import begin_backbone
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -124,6 +125,9 @@ def train(
     # Where it stands: a checkpoint, other snapshots, or nothing
     resumed = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
     iteration = saved = resumed.iteration if resumed else 0
+    if not resumed and (begun_with := begin_backbone(model)):
+        _log.info("The encoder's backbone begins with %s.", begun_with)
+        average.load_state_dict(model.state_dict())
     if resumed:
         _log.info("Resumes at iteration %d from %s.", iteration, resumed.path)
     elif init_from:
