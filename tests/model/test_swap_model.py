@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 import torch
 
@@ -94,3 +96,44 @@ def test_every_preset_builds(name: str) -> None:
     with torch.device("meta"):
         painted = build_model(settings)(torch.empty(1, 3, settings.size, settings.size), "source")
     assert painted.shape == (1, 3, settings.size, settings.size)
+
+
+BEFORE = {
+    "u64": ("bf2c013c8857", 26927.52885334579, (0.5162976980, 0.5337926745, 0.7497965097), 0.48235339514),
+    "u128": ("f84e80380fb1", 75354.6275303475, (0.4209635556, 0.4910490811, 0.4783209860), 0.40976779531),
+    "dense": ("5b7e80d28eb7", 8172.242580223969, (0.5196381807, 0.5838813186, 0.3953340650), 0.37458786522),
+    "bilinear": ("e37c3d9b678c", 2018.5219112226441, (0.4549438953, 0.8827274442, 0.1825963557), 0.53756364816),
+}
+"""Names and shapes, sum of sizes, a painted pixel of the source and the target's mean, before parts could be chosen."""
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_a_seed_gives_the_network_that_earlier_versions_gave(name: str) -> None:
+    names, size, pixel, mean = BEFORE[name]
+    settings = load_preset(name).model if name.startswith("u") else small()
+    if name == "bilinear":
+        inter = InterSettings(kind="convolutional", code=8, width=16, normalise=True)
+        decoder = DecoderSettings(upsampler="bilinear", widths=(16, 8), blocks=0, head=2)
+        settings = small(inter=inter, decoder=decoder, underpainting=4)
+    torch.manual_seed(5)
+    model = build_model(settings)
+    state = model.state_dict()
+    listed = "\n".join(f"{key} {tuple(value.shape)}" for key, value in state.items())
+    assert hashlib.sha256(listed.encode()).hexdigest()[:12] == names
+    assert sum(float(value.double().abs().sum()) for value in state.values()) == pytest.approx(size, rel=1e-9)
+    side = settings.size
+    codes = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        painted = model(codes, "source")[0, :, side // 3, side // 2]
+        assert painted.tolist() == pytest.approx(pixel, abs=1e-5)
+        assert float(model(codes, "target").mean()) == pytest.approx(mean, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"), [("u256", "1fe53d269987"), ("u512", "841f0f6587d8"), ("u1024", "72633eab6b27")]
+)
+def test_weights_of_large_presets_keep_their_names_and_shapes(name: str, digest: str) -> None:
+    with torch.device("meta"):
+        state = build_model(load_preset(name).model).state_dict()
+    listed = "\n".join(f"{key} {tuple(value.shape)}" for key, value in state.items())
+    assert hashlib.sha256(listed.encode()).hexdigest()[:12] == digest

@@ -52,10 +52,7 @@ class SwapPath(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The face as the source identity, and its matte if the model paints one."""
-        painted = getattr(self.model, "painted", None)
-        if painted is None:
-            return self.model(codes, "source")  # type: ignore[no-any-return]
-        answer = painted(codes, "source")
+        answer = self.model.painted(codes, "source")
         return answer.codes if answer.matte is None else (answer.codes, answer.matte)
 
 

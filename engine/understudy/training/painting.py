@@ -31,4 +31,5 @@ def painting_of(model: SwapModel, described: Description, identity: Identity) ->
         described: What `describe` returned.
         identity: Whose decoder.
     """
-    return Painting((model.paint(described, identity),))
+    scales, matte = model.paint_all(described, identity)
+    return Painting(tuple(scales), matte)

@@ -20,6 +20,7 @@ from understudy.errors import SettingsError, TrainingError
 from understudy.geometry import crop_side
 from understudy.model.device import chosen_device, computes_in_half
 from understudy.model.parts import share_decoder
+from understudy.model.pretrained import begin_backbone
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -138,6 +139,9 @@ def train(
     resumed = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
     standing = resumed.standing if resumed else Standing()
     saved = standing.iteration
+    if not resumed and (begun_with := begin_backbone(model)):
+        _log.info("The encoder's backbone begins with %s.", begun_with)
+        average.load_state_dict(model.state_dict())
     if resumed:
         _log.info("Resumes at iteration %d from %s.", saved, resumed.path)
     elif transfer is not None:
