@@ -13,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 from understudy import __version__
 from understudy.cli import terminal
 from understudy.cli.bench import bench
+from understudy.cli.bench_faces import bench_faces
 from understudy.cli.engine import engine, jobs
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+bench.command("faces")(bench_faces)
 for part in (project, making, training, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 app.add_typer(shot, name="shot")

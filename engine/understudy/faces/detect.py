@@ -27,7 +27,7 @@ __all__ = ["CYCLE", "FaceFinder", "FaceFollower"]
 
 Pixels = npt.NDArray[np.float32]
 
-CYCLE = 12
+CYCLE = 24
 """Frames in which every part of the picture is searched once, fine and turned, for faces that come in."""
 
 _LEAST_NEW, _LEAST_KNOWN = 5.0, 1.0
@@ -212,7 +212,7 @@ class FaceFollower:
 
 
 def _part_of_cycle(sight: Sight, frame: int) -> list[Place]:
-    """What is searched in a frame for faces that come in: the whole coarsely, and every twelfth of the rest."""
+    """What is searched in a frame for faces that come in: the whole coarsely, and a part of the rest."""
     coarse, fine = coarse_squares(sight), fine_squares(sight)
     return coarse + [*fine, *turned(coarse), *turned(fine)][frame % CYCLE :: CYCLE]
 
