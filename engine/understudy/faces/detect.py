@@ -30,9 +30,10 @@ Pixels = npt.NDArray[np.float32]
 CYCLE = 24
 """Frames in which every part of the picture is searched once, fine and turned, for faces that come in."""
 
-_LEAST_NEW, _LEAST_KNOWN = 5.0, 1.0
-"""Presence of a face that was not there before, and of one that was: a hand that passes over it does not end it. What
-the detector takes for faces where there are none has 5 at most (docs/decisions/0013-finding-faces.md)."""
+_NEW, _KNOWN = (5.0, 0.040), (1.0, 0.060)
+"""Least presence and most spread of a face that was not there before, and of one that was: a hand that passes over it
+does not end it. What the detector takes for faces where there are none has a presence of 5 at most, and what it sees in
+a part of a face that fills the frame, a spread of 0.045 (docs/decisions/0013-finding-faces.md)."""
 
 _LEAST_OVERLAP = 0.3
 _LONGEST_STEP = 3
@@ -93,29 +94,41 @@ class FaceFinder:
 
     def add(self, sight: Sight, frame: int, faces: Sequence[Face], squares: Iterable[Place]) -> tuple[Face, ...]:
         """These faces, and those that the detector sees beside them in some squares of the frame."""
-        found = list(faces)
+        candidates = []
         for place, _ in detected(self._networks, sight, squares):
-            if any(_lies_in(place, sight, face) for face in found):
-                continue
-            face = self.at(sight, frame, _and_upside_down(place))
-            if face is not None and all(_overlap(face.box, other.box) < _LEAST_OVERLAP for other in found):
+            if not any(_lies_in(place, sight, face) for face in faces):
+                face = self.at(sight, frame, _and_upside_down(place))
+                candidates += [face] if face is not None else []
+        found = list(faces)
+        for face in sorted(candidates, key=lambda candidate: -candidate.score):
+            if all(_overlap(face.box, other.box) < _LEAST_OVERLAP for other in found):
                 found.append(face)
         return tuple(sorted(found, key=lambda face: -face.score))
 
-    def at(self, sight: Sight, frame: int, places: Iterable[Place], least: float = _LEAST_NEW) -> Face | None:
+    def at(self, sight: Sight, frame: int, places: Iterable[Place], is_known: bool = False) -> Face | None:
         """The face at the surest of some places; None when there is none.
 
         Args:
             sight: The frame.
             frame: Its number.
             places: About where it is, each with another roll or size.
-            least: Presence below which it is none.
+            is_known: True when it was there in a frame before: then less has to be seen of it.
         """
         place, presence = max((settle(self._networks, sight, place) for place in places), key=lambda found: found[1])
+        least, most = _KNOWN if is_known else _NEW
         if presence < least:
             return None
         measured = measure(self._networks, sight, place)
-        return _face_of(measured, sight, frame) if measured.presence >= least else None
+        is_face = measured.presence >= least and measured.spread <= most
+        return _face_of(measured, sight, frame) if is_face else None
+
+    def again(self, sight: Sight, frame: int, places: Iterable[Place]) -> Face | None:
+        """A face that is known, at one of the places where it may be by now; None when it is at none."""
+        for place in places:
+            face = self.at(sight, frame, (place,), is_known=True)
+            if face is not None and place.distance(_place_of(face, sight.square_from_plate)) < _REACH:
+                return face
+        return None
 
     def near(self, sight: Sight, frame: int, place: Place) -> Face | None:
         """The face that the detector sees around a place where one was; None when there is none."""
@@ -156,9 +169,14 @@ class FaceFollower:
 
     Args:
         finder: Finds them.
+
+    Attributes:
+        newcomers: The faces of the last frame that were not known in the one before, from which it goes on: they may
+            have been there for less than a cycle.
     """
 
     def __init__(self, finder: FaceFinder) -> None:
+        self.newcomers: tuple[Face, ...] = ()
         self._finder = finder
         self._frame: int | None = None
         self._look: tuple[float, ...] = ()
@@ -173,6 +191,7 @@ class FaceFollower:
     def next(self, sight: Sight, frame: int) -> tuple[tuple[Face, ...], tuple[float, ...]]:
         """The faces of the next frame, the surest first, and its look, as `cuts.frame_look` gives it."""
         look = frame_look(sight.overview)
+        self.newcomers = ()
         if self._frame is not None and 0 < frame - self._frame <= _LONGEST_STEP and not is_cut(self._look, look):
             faces = self._follow(sight, frame)
         else:
@@ -193,6 +212,7 @@ class FaceFollower:
                 known.append(_known(face, sight.square_from_plate, old))
         faces = self._finder.add(sight, frame, followed, _part_of_cycle(sight, frame))
         new = [face for face in faces if face not in followed]
+        self.newcomers = tuple(new)
         self._known = [old for old in known if self._is_open(old, sight, frame, new)]
         self._known += [_known(face, sight.square_from_plate) for face in new]
         return faces
@@ -204,11 +224,24 @@ class FaceFollower:
         return frame - old.frame < CYCLE and not any(_lies_in(old.expected(frame), sight, face) for face in new)
 
     def _found_again(self, sight: Sight, frame: int, old: _Known) -> Face | None:
-        for place in (old.expected(frame), old.place):
-            face = self._finder.at(sight, frame, (place,), _LEAST_KNOWN)
-            if face is not None and place.distance(_place_of(face, sight.square_from_plate)) < _REACH:
-                return face
-        return self._finder.near(sight, frame, old.place)
+        face = self._finder.again(sight, frame, (old.expected(frame), old.place))
+        return face or self._finder.near(sight, frame, old.place)
+
+    def came_with(self, sight: Sight, frame: int, later: Face, beside: Sequence[Face]) -> Face | None:
+        """A newcomer in the frame before the one in which it was found; None when it is not there.
+
+        Args:
+            sight: The frame before.
+            frame: Its number.
+            later: The newcomer.
+            beside: The other faces of that frame.
+        """
+        face = self._finder.again(sight, frame, (_place_of(later, sight.square_from_plate),))
+        return (
+            face
+            if face is not None and not any(_overlap(face.box, other.box) >= _LEAST_OVERLAP for other in beside)
+            else None
+        )
 
 
 def _part_of_cycle(sight: Sight, frame: int) -> list[Place]:
