@@ -15,7 +15,7 @@ import numpy.typing as npt
 from understudy.bench.made_up_shot import texture
 from understudy.color import DEFAULT_CONFIG, ColorConfig
 from understudy.faces.place import place_of_landmarks
-from understudy.geometry import Points, apply_transform, inverse
+from understudy.geometry import Box, Points, apply_transform, bounds_of_points, inverse
 from understudy.synthetic.camera import Camera
 from understudy.synthetic.lighting import light_rig
 from understudy.synthetic.performance import Moment
@@ -134,10 +134,16 @@ def stage(
     linear = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     shift = np.array([middle[0] * width, middle[1] * height]) - linear @ np.array(cutout.middle)
     plate_from_cutout = np.column_stack([linear, shift])
+    frame = _background(size) * np.float32(2.0 ** (stops if surround_stops is None else surround_stops))
+    across, down = cutout.pixels.shape[1], cutout.pixels.shape[0]
+    corners = apply_transform(plate_from_cutout, [(0, 0), (across, 0), (0, down), (across, down)])
+    region = bounds_of_points(corners).grown(2).intersect(Box(0, 0, width, height))
     premultiplied = np.dstack([cutout.pixels * cutout.alpha[..., None], cutout.alpha])
-    put = _warped(premultiplied, plate_from_cutout, size)
-    rest = _background(size) * np.float32(2.0 ** (stops if surround_stops is None else surround_stops))
-    return Staged(put[..., :3] * np.float32(2.0**stops) + rest * (1 - put[..., 3:]), plate_from_cutout)
+    put = _warped(premultiplied, plate_from_cutout, region)
+    part = frame[region.slices(Box(0, 0, width, height))]
+    part *= 1 - put[..., 3:]
+    part += put[..., :3] * np.float32(2.0**stops)
+    return Staged(frame, plate_from_cutout)
 
 
 @lru_cache(maxsize=2)
@@ -145,8 +151,8 @@ def _background(size: tuple[int, int]) -> Pixels:
     return np.ascontiguousarray(texture(size)[..., :3]) * np.float32(_BACKGROUND_GAIN)
 
 
-def _warped(pixels: Pixels, plate_from_cutout: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:
-    """The pixels in a frame, without aliasing where they shrink; OpenCV counts from the first pixel's middle."""
+def _warped(pixels: Pixels, plate_from_cutout: npt.NDArray[np.float64], region: Box) -> Pixels:
+    """The pixels in a region of a frame, without aliasing where they shrink; OpenCV counts from a pixel's middle."""
     scale = math.hypot(*plate_from_cutout[:, 0])
     while scale < 0.5:
         pixels = cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA)
@@ -155,6 +161,8 @@ def _warped(pixels: Pixels, plate_from_cutout: npt.NDArray[np.float64], size: tu
     if scale < 1:
         pixels = cv2.GaussianBlur(pixels, (0, 0), 0.4 / scale)
     linear = plate_from_cutout[:, :2]
-    opencv = np.column_stack([linear, linear @ (0.5, 0.5) + plate_from_cutout[:, 2] - 0.5])
+    shift = linear @ (0.5, 0.5) + plate_from_cutout[:, 2] - 0.5 - (region.left, region.top)
+    size = (region.width, region.height)
     # Linear: cubic kernels ring below zero at highlights.
-    return np.asarray(cv2.warpAffine(pixels, opencv, size, flags=cv2.INTER_LINEAR), np.float32)
+    warped = cv2.warpAffine(pixels, np.column_stack([linear, shift]), size, flags=cv2.INTER_LINEAR)
+    return np.asarray(warped, np.float32)

@@ -12,7 +12,7 @@ from understudy.geometry import apply_transform
 
 __all__ = ["around", "coarse_squares", "detected", "fine_squares", "turned"]
 
-_PADDED = 1.25
+_PADDED = 1.5
 """The widest look, in sides of the frame: a face that fills the frame is still small enough there."""
 
 _FINE_SHARE = 0.4
