@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from understudy import __version__
 from understudy.cli import terminal
+from understudy.cli.bench_faces import bench_faces
 from understudy.cli.bench_train import bench
 from understudy.cli.bench_transfer import bench_transfer
 from understudy.cli.engine import engine, jobs
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+bench.command("faces")(bench_faces)
 for part in (project, making, training, planning, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 bench.registered_commands.extend(bench_transfer.registered_commands)

@@ -1,58 +1,46 @@
-"""Finds faces in a frame: a detector over tiles of it, then a face mesh. The only importer of mediapipe.
+"""Finds faces in a frame, at any size, turn and exposure, and follows them from frame to frame.
 
-mediapipe's full-range detector sees 192 pixels of whatever it is shown, and its face mesh misses heads below about a
-quarter of the frame's height. So the detector is shown the frame, then overlapping tiles of it, and the mesh is only
-ever run on a levelled crop around a find, several times with small shifts, and averaged: its landmarks jitter by about
-two thousandths of the face's height from one feed, and the mean of n feeds by a factor of sqrt(n) less.
+The detector is shown squares of the frame, coarse and fine, upright and turned; the mesh judges what it finds, and
+says where the face lies exactly. A face that was found before is looked for where it is expected, which needs no
+detector; what it is said to be never depends on that: its landmarks are measured from its own place.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from understudy.color import MIDDLE_GREY, TrainingSpace, luminance
-from understudy.errors import FaceError
-from understudy.faces.face import Face
-from understudy.geometry import Box, Points, Transform, apply_transform, compose, inverse
-from understudy.resample import resample_roughly, source_region
+from understudy.faces.cuts import frame_look, is_cut
+from understudy.faces.face import Face, FoundFrame
+from understudy.faces.mesh import Measured, measure, settle
+from understudy.faces.networks import FaceNetworks
+from understudy.faces.place import Place, place_of_landmarks
+from understudy.faces.search import around, coarse_squares, detected, fine_squares, turned
+from understudy.faces.sight import Sight
+from understudy.geometry import Box, Transform, apply_transform, square_pixels_from_plate
 
-__all__ = ["FaceFinder"]
+__all__ = ["CYCLE", "FaceFinder", "FaceFollower"]
 
 Pixels = npt.NDArray[np.float32]
-View = npt.NDArray[np.uint8]
 
-_VIEW_SIDE = 2048
-_TILE_SHARES = (0.5, 0.3)
-_MESH_SIDE = 384
-_MOST_MESH_SAMPLES = 4
-_MESH_FIELD = 1.8
-_FIRST_SCALES = (1.0, 0.75, 1.3)
-_FEEDS = ((0.0, 0.0, 1.0), (0.03, -0.02, 1.06), (-0.02, 0.03, 0.94), (-0.03, -0.03, 1.03))
-"""Shift in x and y as a share of the crop, and its scale, of each feed of the mesh."""
+CYCLE = 24
+"""Frames in which every part of the picture is searched once, fine and turned, for faces that come in."""
 
-_LEAST_SCORE = 0.5
+_NEW, _KNOWN = (5.0, 0.040), (1.0, 0.060)
+"""Least presence and most spread of a face that was not there before, and of one that was: a hand that passes over it
+does not end it. What the detector takes for faces where there are none has a presence of 5 at most, and what it sees in
+a part of a face that fills the frame, a spread of 0.045 (docs/decisions/0013-finding-faces.md)."""
+
 _LEAST_OVERLAP = 0.3
+_LONGEST_STEP = 3
+"""Frames after which a face is no longer where it was."""
 
-
-@dataclass(frozen=True)
-class _Find:
-    """What the detector says: box and eye points in the frame's square pixels."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    roll: float
-    score: float
+_REACH = 0.6
+"""How far from where it was expected, in its own sides, and by what size or roll, a face is still the same one."""
 
 
 class FaceFinder:
@@ -63,22 +51,11 @@ class FaceFinder:
     """
 
     def __init__(self) -> None:
-        with _quiet_native_logging():
-            solutions = _mediapipe().solutions
-            self._detector = solutions.face_detection.FaceDetection(
-                model_selection=1, min_detection_confidence=_LEAST_SCORE
-            )
-            self._mesh = solutions.face_mesh.FaceMesh(
-                static_image_mode=True, max_num_faces=1, refine_landmarks=True, min_detection_confidence=0.3
-            )
-            for graph in (self._detector, self._mesh):
-                graph.process(np.zeros((_MESH_SIDE, _MESH_SIDE, 3), np.uint8))
-        self._has_seen_a_face = False
+        self._networks = FaceNetworks()
 
     def close(self) -> None:
         """Frees the graphs."""
-        self._detector.close()
-        self._mesh.close()
+        self._networks.close()
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -86,187 +63,221 @@ class FaceFinder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def find(self, pixels: Pixels, window: Box, frame: int, pixel_aspect: float = 1.0) -> tuple[Face, ...]:
-        """The faces in a frame, most certain first; none is an empty tuple.
+    def find(
+        self,
+        pixels: Pixels,
+        window: Box,
+        frame: int,
+        pixel_aspect: float = 1.0,
+        ap1_from_plate: Callable[[Pixels], Pixels] | None = None,
+    ) -> tuple[Face, ...]:
+        """The faces in a frame of which nothing is known, the surest first; none is an empty tuple.
 
         Args:
-            pixels: (H, W, 3) float32 RGB, AP1 scene-linear, unbounded.
+            pixels: (H, W, C) float32 RGB first, unbounded; NaN and infinities are passed over.
             window: Where `pixels` lie in the plate.
             frame: The frame's number.
             pixel_aspect: Of the plate; faces are looked for in square pixels.
+            ap1_from_plate: Converts (h, w, 3) float32 pixels to AP1, scene-linear; None when they are that.
         """
-        view_from_plate, view = _detector_view(pixels, window, pixel_aspect)
-        plate_from_view = inverse(view_from_plate)
-        height, width = view.shape[:2]
-        faces: list[Face] = []
-        for tiles in _searches(width, height):
-            finds = [find for tile in tiles for find in self._finds_in(view, tile)]
-            for find in _without_doubles(finds):
-                face = self._face_of(find, plate_from_view, pixels, window, frame, pixel_aspect)
-                if face is not None and all(_overlap(face.box, other.box) < _LEAST_OVERLAP for other in faces):
-                    faces.append(face)
+        return self.search(Sight(pixels, window, pixel_aspect, ap1_from_plate), frame)
+
+    def search(self, sight: Sight, frame: int) -> tuple[Face, ...]:
+        """The faces in a frame: upright ones of all sizes; where there is none, turned ones."""
+        coarse, fine = coarse_squares(sight), fine_squares(sight)
+        faces: tuple[Face, ...] = ()
+        for squares in ([*coarse, *fine], turned(coarse), turned(fine)):
+            faces = self.add(sight, frame, faces, squares)
             if faces:
                 break
-        return tuple(sorted(faces, key=lambda face: -face.score))
+        return faces
 
-    def _finds_in(self, view: View, tile: Box) -> list[_Find]:
-        shown = np.ascontiguousarray(view[tile.top : tile.bottom, tile.left : tile.right])
-        detections = self._detector.process(shown).detections or ()
-        return [_find_of(detection, tile) for detection in detections]
+    def add(self, sight: Sight, frame: int, faces: Sequence[Face], squares: Iterable[Place]) -> tuple[Face, ...]:
+        """These faces, and those that the detector sees beside them in some squares of the frame."""
+        candidates = []
+        for place, _ in detected(self._networks, sight, squares):
+            if not any(_lies_in(place, sight, face) for face in faces):
+                face = self.at(sight, frame, _and_upside_down(place))
+                candidates += [face] if face is not None else []
+        found = list(faces)
+        for face in sorted(candidates, key=lambda candidate: -candidate.score):
+            if all(_overlap(face.box, other.box) < _LEAST_OVERLAP for other in found):
+                found.append(face)
+        return tuple(sorted(found, key=lambda face: -face.score))
 
-    def _face_of(
-        self, find: _Find, plate_from_view: Transform, pixels: Pixels, window: Box, frame: int, pixel_aspect: float
-    ) -> Face | None:
-        """The face at a find: a first feed finds where it lies exactly, the others are averaged."""
-        firsts = (
-            self._mesh_points(compose(plate_from_view, _view_from_mesh(find, 0, 0, scale)), pixels, window)
-            for scale in _FIRST_SCALES
+    def at(self, sight: Sight, frame: int, places: Iterable[Place], is_known: bool = False) -> Face | None:
+        """The face at the surest of some places; None when there is none.
+
+        Args:
+            sight: The frame.
+            frame: Its number.
+            places: About where it is, each with another roll or size.
+            is_known: True when it was there in a frame before: then less has to be seen of it.
+        """
+        place, presence = max((settle(self._networks, sight, place) for place in places), key=lambda found: found[1])
+        least, most = _KNOWN if is_known else _NEW
+        if presence < least:
+            return None
+        measured = measure(self._networks, sight, place)
+        is_face = measured.presence >= least and measured.spread <= most
+        return _face_of(measured, sight, frame) if is_face else None
+
+    def again(self, sight: Sight, frame: int, places: Iterable[Place]) -> Face | None:
+        """A face that is known, at one of the places where it may be by now; None when it is at none."""
+        for place in places:
+            face = self.at(sight, frame, (place,), is_known=True)
+            if face is not None and place.distance(_place_of(face, sight.square_from_plate)) < _REACH:
+                return face
+        return None
+
+    def near(self, sight: Sight, frame: int, place: Place) -> Face | None:
+        """The face that the detector sees around a place where one was; None when there is none."""
+        for find, _ in detected(self._networks, sight, around(place)):
+            face = self.at(sight, frame, _and_upside_down(find))
+            if face is not None:
+                return face
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A face of frames before.
+
+    Attributes:
+        place: Where it was last.
+        motion: How far it moved from one frame to the next, right and down in square pixels.
+        frame: When it was there.
+    """
+
+    place: Place
+    motion: tuple[float, float]
+    frame: int
+
+    def expected(self, frame: int) -> Place:
+        """Where it is in a frame if it moved on."""
+        right, down = self.motion
+        frames = frame - self.frame
+        return Place(self.place.x + right * frames, self.place.y + down * frames, self.place.side, self.place.roll)
+
+
+class FaceFollower:
+    """Finds the faces of a shot's frames in turn: those of the frame before where they are expected, and new ones.
+
+    A face that is lost is looked for around its last place, at any turn, for a while. In each frame the whole is
+    searched coarsely, and a part of it finely and turned; the first frame, one after a cut, and one that comes long
+    after the last are searched as `FaceFinder.search` does.
+
+    Args:
+        finder: Finds them.
+
+    Attributes:
+        newcomers: The faces of the last frame that were not known in the one before, from which it goes on: they may
+            have been there for less than a cycle.
+    """
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self.newcomers: tuple[Face, ...] = ()
+        self._finder = finder
+        self._frame: int | None = None
+        self._look: tuple[float, ...] = ()
+        self._known: list[_Known] = []
+
+    def go_on_from(self, found: FoundFrame, pixel_aspect: float = 1.0) -> None:
+        """Takes the faces of a frame that was searched before as known, so that the next one is followed from there."""
+        square_from_plate = square_pixels_from_plate(pixel_aspect)
+        self._frame, self._look = found.frame, found.look
+        self._known = [_known(face, square_from_plate) for face in found.faces]
+
+    def next(self, sight: Sight, frame: int) -> tuple[tuple[Face, ...], tuple[float, ...]]:
+        """The faces of the next frame, the surest first, and its look, as `cuts.frame_look` gives it."""
+        look = frame_look(sight.overview)
+        self.newcomers = ()
+        if self._frame is not None and 0 < frame - self._frame <= _LONGEST_STEP and not is_cut(self._look, look):
+            faces = self._follow(sight, frame)
+        else:
+            faces = self._finder.search(sight, frame)
+            self._known = [_known(face, sight.square_from_plate) for face in faces]
+        self._frame, self._look = frame, look
+        return faces, look
+
+    def _follow(self, sight: Sight, frame: int) -> tuple[Face, ...]:
+        followed: list[Face] = []
+        known: list[_Known] = []
+        for old in self._known:
+            face = self._found_again(sight, frame, old)
+            if face is None:
+                known.append(old)
+            elif all(_overlap(face.box, other.box) < _LEAST_OVERLAP for other in followed):
+                followed.append(face)
+                known.append(_known(face, sight.square_from_plate, old))
+        faces = self._finder.add(sight, frame, followed, _part_of_cycle(sight, frame))
+        new = [face for face in faces if face not in followed]
+        self.newcomers = tuple(new)
+        self._known = [old for old in known if self._is_open(old, sight, frame, new)]
+        self._known += [_known(face, sight.square_from_plate) for face in new]
+        return faces
+
+    def _is_open(self, old: _Known, sight: Sight, frame: int, new: Sequence[Face]) -> bool:
+        """True when a face is still there, or was lost lately and did not come back as a new one."""
+        if old.frame == frame:
+            return True
+        return frame - old.frame < CYCLE and not any(_lies_in(old.expected(frame), sight, face) for face in new)
+
+    def _found_again(self, sight: Sight, frame: int, old: _Known) -> Face | None:
+        face = self._finder.again(sight, frame, (old.expected(frame), old.place))
+        return face or self._finder.near(sight, frame, old.place)
+
+    def came_with(self, sight: Sight, frame: int, later: Face, beside: Sequence[Face]) -> Face | None:
+        """A newcomer in the frame before the one in which it was found; None when it is not there.
+
+        Args:
+            sight: The frame before.
+            frame: Its number.
+            later: The newcomer.
+            beside: The other faces of that frame.
+        """
+        face = self._finder.again(sight, frame, (_place_of(later, sight.square_from_plate),))
+        return (
+            face
+            if face is not None and not any(_overlap(face.box, other.box) >= _LEAST_OVERLAP for other in beside)
+            else None
         )
-        first = next((seen for seen in firsts if seen is not None), None)
-        if first is None:
-            return None
-        exact = _find_of_landmarks(apply_transform(inverse(plate_from_view), first[0]), find.score)
-        fed = [
-            self._mesh_points(compose(plate_from_view, _view_from_mesh(exact, *feed)), pixels, window)
-            for feed in _FEEDS
-        ]
-        answers = [seen for seen in fed if seen is not None]
-        if len(answers) * 2 < len(_FEEDS):
-            return None
-        landmarks = np.mean([points for points, _ in answers], axis=0)
-        depths = np.mean([depths for _, depths in answers], axis=0) * math.sqrt(pixel_aspect)
-        return Face(frame, landmarks, depths.astype(np.float32), find.score)
-
-    def _mesh_points(
-        self, plate_from_mesh: Transform, pixels: Pixels, window: Box
-    ) -> tuple[Points, npt.NDArray[np.float32]] | None:
-        target = Box(0, 0, _MESH_SIDE, _MESH_SIDE)
-        region = source_region(plate_from_mesh, target, window)
-        if region.width < 8 or region.height < 8:
-            return None
-        part = pixels[region.slices(window)]
-        seen = resample_roughly(part, region, plate_from_mesh, target, most_samples=_MOST_MESH_SAMPLES)
-        with contextlib.nullcontext() if self._has_seen_a_face else _quiet_native_logging():
-            answer = self._mesh.process(_exposed_view(seen)).multi_face_landmarks
-        self._has_seen_a_face |= bool(answer)
-        if not answer:
-            return None
-        points = np.array([(point.x, point.y, point.z) for point in answer[0].landmark]) * _MESH_SIDE
-        middle = points[:, :2].mean(axis=0) / _MESH_SIDE
-        if np.abs(middle - 0.5).max() > 0.3:
-            return None
-        span = math.sqrt(abs(float(np.linalg.det(plate_from_mesh[:, :2]))))
-        return apply_transform(plate_from_mesh, points[:, :2]), (-points[:, 2] * span).astype(np.float32)
 
 
-def _mediapipe() -> Any:
-    try:
-        import mediapipe
-    except ImportError as error:
-        raise FaceError(
-            f"mediapipe, which finds faces, cannot be loaded ({error}). On Debian or Ubuntu run: "
-            "apt-get install libgl1 libegl1 libgles2"
-        ) from error
-    return mediapipe
+def _part_of_cycle(sight: Sight, frame: int) -> list[Place]:
+    """What is searched in a frame for faces that come in: the whole coarsely, and a part of the rest."""
+    coarse, fine = coarse_squares(sight), fine_squares(sight)
+    return coarse + [*fine, *turned(coarse), *turned(fine)][frame % CYCLE :: CYCLE]
 
 
-@contextlib.contextmanager
-def _quiet_native_logging() -> Iterator[None]:
-    """The C++ part of mediapipe writes notices to stderr while it starts, before any level can be set."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        sys.stderr.flush()
-        kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    except OSError:
-        yield
-        return
-    try:
-        os.dup2(silent, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(silent)
-        os.close(kept)
+def _and_upside_down(place: Place) -> tuple[Place, Place]:
+    """A find, and the same turned by half: the detector takes some faces for upright ones that are not."""
+    return place, place.changed(turn=math.pi)
 
 
-def _detector_view(pixels: Pixels, window: Box, pixel_aspect: float) -> tuple[Transform, View]:
-    """The frame in log codes, which show a face at any exposure, in square pixels, at most 2048 on a side."""
-    import cv2
-
-    scale = min(1.0, _VIEW_SIDE / max(window.width * pixel_aspect, window.height))
-    width = max(1, round(window.width * pixel_aspect * scale))
-    height = max(1, round(window.height * scale))
-    shrunk = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    codes = TrainingSpace().encode(np.ascontiguousarray(shrunk, np.float32))
-    scale_x, scale_y = width / window.width, height / window.height
-    view_from_plate = np.array([[scale_x, 0, -window.left * scale_x], [0, scale_y, -window.top * scale_y]])
-    return view_from_plate, _eight_bits(codes)
+def _face_of(measured: Measured, sight: Sight, frame: int) -> Face:
+    landmarks = apply_transform(sight.plate_from_square, measured.points)
+    return Face(frame, landmarks, measured.depths.astype(np.float32), measured.score)
 
 
-def _exposed_view(pixels: Pixels) -> View:
-    """A crop as a screen would show it, exposed so that its middle's geometric mean is grey, with a soft shoulder."""
-    inner = luminance(pixels[_MESH_SIDE // 4 : -_MESH_SIDE // 4, _MESH_SIDE // 4 : -_MESH_SIDE // 4])
-    level = float(np.exp(np.log(np.maximum(inner, 1e-6)).mean()))
-    exposed = np.maximum(pixels, 0) * np.float32(MIDDLE_GREY / max(level, 1e-6))
-    shouldered = exposed * (1 + exposed / 9) / (1 + exposed)
-    return _eight_bits(np.power(np.clip(shouldered, 0, 1), np.float32(1 / 2.2)))
+def _place_of(face: Face, square_from_plate: Transform) -> Place:
+    return place_of_landmarks(apply_transform(square_from_plate, face.landmarks_plate))
 
 
-def _eight_bits(values: Pixels) -> View:
-    return (np.clip(np.nan_to_num(values), 0, 1) * 255 + 0.5).astype(np.uint8)
+def _known(face: Face, square_from_plate: Transform, before: _Known | None = None) -> _Known:
+    """A face as one to be followed, with its motion from where it was before."""
+    place = _place_of(face, square_from_plate)
+    if before is None:
+        return _Known(place, (0.0, 0.0), face.frame)
+    frames = face.frame - before.frame
+    motion = (place.x - before.place.x) / frames, (place.y - before.place.y) / frames
+    return _Known(place, motion, face.frame)
 
 
-def _searches(width: int, height: int) -> Iterator[list[Box]]:
-    """Tiles to search together, coarse to fine: the next ones are only needed when these hold no face."""
-    yield [Box(0, 0, width, height), *_tiles(width, height, min(width, height))]
-    for share in _TILE_SHARES:
-        yield _tiles(width, height, round(min(width, height) * share))
-
-
-def _tiles(width: int, height: int, side: int) -> list[Box]:
-    """Square tiles of this side that cover the view and overlap by at least a third."""
-    lefts, tops = _starts(width, side), _starts(height, side)
-    return [Box(left, top, min(left + side, width), min(top + side, height)) for top in tops for left in lefts]
-
-
-def _starts(length: int, side: int) -> list[int]:
-    if side >= length:
-        return [0]
-    count = math.ceil((length - side) / (side * 2 / 3)) + 1
-    return [round(index * (length - side) / (count - 1)) for index in range(count)]
-
-
-def _find_of(detection: Any, tile: Box) -> _Find:
-    box = detection.location_data.relative_bounding_box
-    eyes = detection.location_data.relative_keypoints
-    roll = math.atan2((eyes[1].y - eyes[0].y) * tile.height, (eyes[1].x - eyes[0].x) * tile.width)
-    left, top = tile.left + box.xmin * tile.width, tile.top + box.ymin * tile.height
-    return _Find(
-        left,
-        top,
-        left + box.width * tile.width,
-        top + box.height * tile.height,
-        roll,
-        float(detection.score[0]),
-    )
-
-
-def _find_of_landmarks(landmarks_view: Points, score: float) -> _Find:
-    """The find that the mesh's own landmarks give; its middle and size move less than the detector's."""
-    low, high = landmarks_view.min(axis=0), landmarks_view.max(axis=0)
-    right_eye, left_eye = landmarks_view[[33, 133]].mean(axis=0), landmarks_view[[362, 263]].mean(axis=0)
-    roll = math.atan2(left_eye[1] - right_eye[1], left_eye[0] - right_eye[0])
-    return _Find(float(low[0]), float(low[1]), float(high[0]), float(high[1]), roll, score)
-
-
-def _without_doubles(finds: list[_Find]) -> list[_Find]:
-    kept: list[_Find] = []
-    for find in sorted(finds, key=lambda item: -item.score):
-        box = (find.left, find.top, find.right, find.bottom)
-        if all(_overlap(box, (other.left, other.top, other.right, other.bottom)) < _LEAST_OVERLAP for other in kept):
-            kept.append(find)
-    return kept
+def _lies_in(place: Place, sight: Sight, face: Face) -> bool:
+    """True when a place is that of a face that is known, more or less."""
+    known = _place_of(face, sight.square_from_plate)
+    return math.hypot(place.x - known.x, place.y - known.y) < 0.5 * max(place.side, known.side)
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
@@ -277,14 +288,3 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
         return 0.0
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
     return width * height / max(smaller, 1e-9)
-
-
-def _view_from_mesh(find: _Find, shift_x: float, shift_y: float, scale: float) -> Transform:
-    """Takes the mesh's square to the view: around the find, levelled by its eyes, shifted and scaled a little."""
-    side = max(find.right - find.left, find.bottom - find.top) * _MESH_FIELD * scale
-    centre_x = (find.left + find.right) / 2 + shift_x * side
-    centre_y = (find.top + find.bottom) / 2 + shift_y * side
-    cosine, sine = math.cos(find.roll), math.sin(find.roll)
-    linear = np.array([[cosine, -sine], [sine, cosine]]) * (side / _MESH_SIDE)
-    middle = np.array([_MESH_SIDE / 2, _MESH_SIDE / 2])
-    return np.column_stack([linear, np.array([centre_x, centre_y]) - linear @ middle])

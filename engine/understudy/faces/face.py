@@ -27,7 +27,7 @@ class Face:
         frame: The frame's number.
         landmarks_plate: (478, 2) float64 plate pixels, in the order of mediapipe's face mesh with irises.
         depths: (478,) float32, square pixels towards the camera from the head's middle; rough.
-        score: 0..1, how sure the detector is.
+        score: 0..1, how far the landmarks can be believed (`mesh.Measured.score`).
     """
 
     frame: int

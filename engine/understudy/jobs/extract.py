@@ -15,17 +15,15 @@ from understudy.durable import sweep
 from understudy.errors import NoFaceError, PlateError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import FaceCrop, crop_face, crop_region
-from understudy.faces.cuts import frame_look
-from understudy.faces.detect import FaceFinder
-from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
+from understudy.faces.face import Alignment
 from understudy.faces.faceset import Faceset, Normalisation
-from understudy.geometry import Box
 from understudy.jobs.extract_report import write_report
+from understudy.jobs.finding import find_faces, search_stamp
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.jobs.tracks import shot_tracks
-from understudy.plates import Pixels, format_frames, repaired
+from understudy.plates import format_frames
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import json_hash
 from understudy.settings.preset import Preset
@@ -34,7 +32,6 @@ from understudy.settings.project import ProjectFolder
 __all__ = ["Extracted", "find_faces", "run_extract", "search_stamp"]
 
 _LOGGER = logging.getLogger(__name__)
-_FINDER = "finder-1"
 
 
 @dataclass(frozen=True)
@@ -130,40 +127,6 @@ def run_extract(
         completed=completed,
         report=report,
     )
-
-
-def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], on_progress: OnProgress) -> bool:
-    """Searches frames that were not searched before, or whose file has changed since; False when stopped.
-
-    Each frame's faces are on disk before the next frame is begun.
-    """
-    path = folder.faces_file(shot.name)
-    known = read_found_frames(path)
-    stamps = {number: search_stamp(shot, number) for number in frames}
-    missing = [number for number in frames if number not in known or known[number].stamp != stamps[number]]
-    if not missing:
-        return True
-    done = len(frames) - len(missing)
-
-    def read(number: int) -> tuple[Pixels, Box, tuple[float, ...]]:
-        frame = shot.read(number)
-        seen, _ = repaired(frame.rgb(shot.layer))
-        pixels = shot.color.ap1_from_working(shot.color.to_working(seen, shot.space.name))
-        return pixels, frame.data_window, frame_look(pixels)
-
-    with FaceFinder() as finder, closing(frames_in_order(missing, read)) as pictures:
-        for number, (pixels, window, look) in pictures:
-            faces = finder.find(pixels, window, number, shot.pixel_aspect)
-            append_found_frame(path, FoundFrame(number, faces, stamps[number], look))
-            done += 1
-            if not on_progress(Progress("finding faces", done, len(frames), f"frame {number}")) and done < len(frames):
-                return False
-    return True
-
-
-def search_stamp(shot: OpenedShot, number: int) -> str:
-    """What a frame's line in `faces.jsonl` must say for its faces not to be searched for again."""
-    return f"{shot.stamp(number)}:{_FINDER}"
 
 
 def _reported(folder: ProjectFolder, identity: str) -> Path | None:
