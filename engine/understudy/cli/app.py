@@ -17,6 +17,7 @@ from understudy.cli.engine import engine, jobs
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
+from understudy.cli.matting import matting
 from understudy.cli.project import identity, project, shot
 from understudy.cli.synth import synth
 from understudy.cli.training import training
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (project, making, training, looking, engine, installing):
+for part in (project, making, matting, training, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 app.add_typer(shot, name="shot")
 app.add_typer(identity, name="identity")
