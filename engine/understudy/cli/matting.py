@@ -28,7 +28,7 @@ def matte(
     channel: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of the painted frames; A, else the only one, else R.")
     ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="Iteration to reach.")] = 600,
+    iterations: Annotated[int, typer.Option(min=1, help="Iteration to reach.")] = 1500,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="The longest that it learns now.")] = None,
     size: Annotated[int, typer.Option(help="Side of the crops that the network sees, in pixels.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="The same seed learns the same matte.")] = 0,

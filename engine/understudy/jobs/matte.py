@@ -40,7 +40,7 @@ from understudy.training.matte_trainer import MatteSamples, MatteTrainer
 
 __all__ = ["DEFAULT_ITERATIONS", "DEFAULT_SIZE", "LearntMatte", "planned_matte", "remove_matte", "run_matte"]
 
-DEFAULT_ITERATIONS = 600
+DEFAULT_ITERATIONS = 1500
 DEFAULT_SIZE = 256
 """Side of the crops that the network sees, in pixels; the plate's own edges are found afterwards."""
 
@@ -255,7 +255,7 @@ def _read_painted(
 def _check_painted(frames: Sequence[_Painted], sequence: MatteSequence) -> None:
     """Raises when what was painted is the same all over: the alpha of an opaque picture, or an empty layer."""
     for value, what in ((1.0, "1"), (0.0, "0")):
-        if all((one.matte.values == value).all() for one in frames):
+        if all((one.matte.over(one.frame.data_window) == value).all() for one in frames):
             raise SettingsError(
                 f"{sequence.plate.pattern} is {what} all over in every frame. Say which channel was painted with "
                 "--channel, such as R.",
