@@ -21,7 +21,7 @@ import numpy.typing as npt
 from understudy import cryptomatte
 from understudy.color import ColorConfig
 from understudy.faces.crop import SwappedFace
-from understudy.faces.matte import Mattes, draw_mattes, matte_bounds
+from understudy.faces.matte import DRAWN, MatteRule, Mattes
 from understudy.geometry import (
     Box,
     Transform,
@@ -87,18 +87,27 @@ class PlacedFace:
         return np.add(across[None], (along + origin)[:, None]).astype(np.float32)
 
 
-def place_face(swapped: SwappedFace, frame: Frame) -> PlacedFace | None:
-    """The swapped face, sampled once into the pixels of its plate; None when it lies outside the plate's pixels."""
+def place_face(swapped: SwappedFace, frame: Frame, rule: MatteRule = DRAWN) -> PlacedFace | None:
+    """The swapped face, sampled once into the pixels of its plate; None when nothing of it lies there.
+
+    Args:
+        swapped: The face, still in the crop, with the model's own matte where it has one.
+        frame: The plate.
+        rule: How its mattes come about.
+    """
     plate_from_crop = inverse(swapped.crop_from_plate)
     crop = Box(0, 0, swapped.pixels.shape[1], swapped.pixels.shape[0])
     corners = [(crop.left, crop.top), (crop.right, crop.top), (crop.left, crop.bottom), (crop.right, crop.bottom)]
     square = bounds_of_points(apply_transform(plate_from_crop, corners)).intersect(frame.data_window)
     landmarks = swapped.alignment.landmarks_plate
     transform = compose(inverse(crop_from_aligned(crop.width)), swapped.crop_from_plate)  # of what is drawn
-    drawn = matte_bounds(landmarks, transform).intersect(square)
+    drawn = rule.bounds(landmarks, transform).intersect(square)
     if drawn.is_empty:
         return None
-    mattes = draw_mattes(landmarks, transform, _UNIT_PLATE, drawn)
+    own = None
+    if swapped.matte is not None:
+        own = np.clip(resample(swapped.matte[..., None], crop, swapped.crop_from_plate, drawn)[..., 0], 0, 1)
+    mattes = rule.mattes(landmarks, transform, _UNIT_PLATE, drawn, own)
     box = mattes.extent(drawn)
     if box.is_empty:
         return None

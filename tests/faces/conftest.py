@@ -9,7 +9,7 @@ import pytest
 
 from understudy.faces.alignment import STABLE_LANDMARKS, template
 from understudy.faces.face import Face
-from understudy.faces.matte import FACE_OVAL
+from understudy.faces.outline import FACE_OVAL
 
 
 def made_up_landmarks() -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from understudy.color import ColorConfig
 from understudy.faces.alignment import STABLE_LANDMARKS, template
 from understudy.faces.face import Face, FoundFrame, append_found_frame
-from understudy.faces.matte import FACE_OVAL
+from understudy.faces.outline import FACE_OVAL
 from understudy.jobs.extract import run_extract, search_stamp
 from understudy.jobs.shot import open_shot
 from understudy.jobs.train import run_train

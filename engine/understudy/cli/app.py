@@ -21,6 +21,7 @@ from understudy.cli.facesets import faceset
 from understudy.cli.install import installing
 from understudy.cli.looking import looking
 from understudy.cli.making import making
+from understudy.cli.matting import matting
 from understudy.cli.planning import planning
 from understudy.cli.project import identity, project, shot
 from understudy.cli.synth import synth
@@ -39,7 +40,7 @@ app = typer.Typer(
     add_completion=False,
 )
 bench.command("faces")(bench_faces)
-for part in (project, making, training, planning, looking, engine, installing):
+for part in (project, making, matting, training, planning, looking, engine, installing):
     app.registered_commands.extend(part.registered_commands)
 bench.registered_commands.extend(bench_transfer.registered_commands)
 app.add_typer(shot, name="shot")

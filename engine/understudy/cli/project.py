@@ -9,9 +9,11 @@ import typer
 
 from understudy.cli.terminal import say
 from understudy.color import DEFAULT_CONFIG
+from understudy.errors import SettingsError
 from understudy.jobs.adding import add_identity, add_shot, planned_project
 from understudy.jobs.shot import config_of
 from understudy.provenance import write_consent_form
+from understudy.settings.matte import ArtistMatte
 from understudy.settings.project import ProjectFolder, create_project
 
 __all__ = ["DRY_RUN", "identity", "project", "shot"]
@@ -56,9 +58,23 @@ def shot_add(
     tracks: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An artist's tracks: .csv, .nk or .setting.")
     ] = None,
+    matte: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="An artist's roto or occlusion matte, in the plate's format.")
+    ] = None,
+    matte_channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Such as A, R or roto.A; A, else the only one, else R.")
+    ] = None,
+    occlusion: Annotated[
+        bool, typer.Option("--occlusion", help="The matte is 1 where something covers the face, not where it shows.")
+    ] = False,
+    matte_missing: Annotated[
+        Literal["error", "hold"], typer.Option(help="Frames that the matte lacks: stop, or hold the nearest earlier.")
+    ] = "error",
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a shot, or change it."""
+    if matte is None and (matte_channel is not None or occlusion or matte_missing != "error"):
+        raise SettingsError("--matte-channel, --occlusion and --matte-missing say how a matte is read: add --matte.")
     folder = ProjectFolder.open(context.obj)
     added = add_shot(
         folder,
@@ -69,6 +85,9 @@ def shot_add(
         layer=layer,
         missing=missing,
         tracks=tracks,
+        matte=ArtistMatte(path=matte, channel=matte_channel, shows_occluder=occlusion, missing=matte_missing)
+        if matte
+        else None,
         dry_run=dry_run,
     ).shot
     verb = "would add" if dry_run else "added"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from understudy.color import ColorConfig
 from understudy.faces.face import Alignment
-from understudy.faces.matte import Mattes, draw_mattes
+from understudy.faces.matte import DRAWN, Matte, MatteRule, Mattes
 from understudy.geometry import Box, Transform, compose, crop_from_aligned, crop_side, inverse
 from understudy.plates import Frame, repaired
 from understudy.resample import resample, source_region
@@ -30,6 +30,7 @@ class FaceCrop:
         size: Side of the model's square, in pixels of the crop.
         margin: What the crop shows beyond it on each side, as a share of `size`.
         mended: Pixels of the plate that were no numbers and were replaced by their neighbours.
+        rule: How its mattes come about.
     """
 
     pixels: npt.NDArray[np.float32]
@@ -37,6 +38,7 @@ class FaceCrop:
     size: int
     margin: float
     mended: int = 0
+    rule: MatteRule = DRAWN
 
     @property
     def crop_from_plate(self) -> Transform:
@@ -47,9 +49,11 @@ class FaceCrop:
     def mattes(self) -> Mattes:
         """Soft and core matte (S, S): drawn when they are asked for, which a swap never does."""
         side = self.pixels.shape[0]
-        transform = self.alignment.aligned_from_plate
-        return draw_mattes(
-            self.alignment.landmarks_plate, transform, inverse(self.crop_from_plate), Box(0, 0, side, side)
+        return self.rule.mattes(
+            self.alignment.landmarks_plate,
+            self.alignment.aligned_from_plate,
+            inverse(self.crop_from_plate),
+            Box(0, 0, side, side),
         )
 
     @property
@@ -69,11 +73,13 @@ class SwappedFace:
         pixels: (S, S, 3) float32 RGB, scene-linear AP1, unbounded.
         alignment: Of the target identity's face in the plate.
         crop_from_plate: Takes plate pixels to pixels of the crop, as large as the face is to be drawn.
+        matte: (S, S) float32 0..1, the model's own matte of the same picture; None when the model has none.
     """
 
     pixels: npt.NDArray[np.float32]
     alignment: Alignment
     crop_from_plate: Transform
+    matte: Matte | None = None
 
 
 def crop_face(

@@ -1,4 +1,4 @@
-"""Mattes from landmarks: where the face is, softly and for certain."""
+"""Mattes of a face: drawn from landmarks, or given, and multiplied by what an artist made; softly and for certain."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.compiled import compiled
+from understudy.faces.outline import DEFAULT, face_outline
 from understudy.geometry import Box, Points, Transform, apply_transform, bounds_of_points, compose, inverse
+from understudy.resample import resample, source_region
+from understudy.settings.matte import MatteSettings
 
-__all__ = ["FACE_OVAL", "Mattes", "draw_mattes", "matte_bounds"]
+__all__ = ["DRAWN", "Matte", "MatteRule", "Mattes", "PlateMatte", "draw_mattes", "matte_bounds"]
 
-FACE_OVAL: tuple[int, ...] = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
-"""Landmarks around the face, from the top of the forehead clockwise in the picture."""
-
-_OUTSIDE = 0.01
-_INSIDE = 0.05
-_CORE = 0.06
+_CORE_GAP = 0.01
 _BORDER = 0.04
+_SOLID = (0.98, 0.995)
 _TILE = 16
+
+_SQUARE: Points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+_EVERYWHERE = Box(-(1 << 24), -(1 << 24), 1 << 24, 1 << 24)
 
 Matte = npt.NDArray[np.float32]
 """(H, W) float32, 0..1."""
@@ -46,6 +45,14 @@ class Mattes:
         """(H, W) float32 0..1: 1 where `soft` is a half, 0 where it is 0 or 1."""
         return 4 * self.soft * (1 - self.soft)
 
+    def times(self, *factors: Matte) -> Mattes:
+        """These mattes multiplied by others (H, W), 0..1; the core stays where all of them are solid."""
+        soft, core = self.soft, self.core
+        for factor in factors:
+            soft = soft * factor
+            core = core * np.clip((factor - _SOLID[0]) / (_SOLID[1] - _SOLID[0]), 0, 1, dtype=np.float32)
+        return Mattes(soft, core)
+
     def extent(self, box: Box) -> Box:
         """The smallest part of the drawn `box` that holds all of the soft matte; may be empty."""
         rows, columns = np.flatnonzero(self.soft.any(axis=1)), np.flatnonzero(self.soft.any(axis=0))
@@ -59,11 +66,108 @@ class Mattes:
         )
 
 
-def draw_mattes(landmarks_plate: Points, aligned_from_plate: Transform, to_plate: Transform, box: Box) -> Mattes:
-    """The mattes of a face, drawn at the resolution in which they are needed.
+@dataclass(frozen=True, eq=False)
+class PlateMatte:
+    """A matte that lies in the plate.
 
-    The feather runs from 1 % of the square outside the face oval to 5 % inside. Near the border of the square, beyond
-    which the model sees nothing, the matte fades out. Distances are exact and measured in the square, so that a face
+    Attributes:
+        values: (H, W) float32 0..1.
+        box: The plate's pixels that they are of.
+        beyond: 0..1: what every other pixel of the plate has.
+    """
+
+    values: Matte
+    box: Box
+    beyond: float = 0.0
+
+    def over(self, box: Box) -> Matte:
+        """(box.height, box.width) float32 of these pixels of the plate."""
+        whole = np.full((box.height, box.width), self.beyond, np.float32)
+        shared = self.box.intersect(box)
+        if not shared.is_empty:
+            whole[shared.slices(box)] = self.values[shared.slices(self.box)]
+        return whole
+
+    def seen(self, to_plate: Transform, box: Box) -> Matte:
+        """(box.height, box.width) float32 of pixels that `to_plate` takes to the plate's."""
+        if np.array_equal(to_plate, np.eye(3)[:2]):
+            return self.over(box)
+        region = source_region(to_plate, box, _EVERYWHERE)
+        values = resample(self.over(region)[..., None], region, to_plate, box)[..., 0]
+        return np.asarray(np.clip(values, 0, 1), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class MatteRule:
+    """How the mattes of one face in one frame come about.
+
+    Attributes:
+        settings: Of the drawing, and what is taken.
+        learned: Stands for the drawn matte; None where the shot has learned none.
+        times: What the matte is multiplied by: an artist's roto, or where nothing covers the face; None for 1.
+    """
+
+    settings: MatteSettings = DEFAULT
+    learned: PlateMatte | None = None
+    times: PlateMatte | None = None
+
+    def mattes(
+        self,
+        landmarks_plate: Points,
+        aligned_from_plate: Transform,
+        to_plate: Transform,
+        box: Box,
+        model: Matte | None = None,
+    ) -> Mattes:
+        """The mattes of a face.
+
+        Args:
+            landmarks_plate: (478, 2) plate pixels.
+            aligned_from_plate: The face's alignment, as it is drawn.
+            to_plate: Takes the pixels to draw to plate pixels: `plate_from_crop`, or the identity for the plate itself.
+            box: The pixels to draw.
+            model: (box.height, box.width) float32 0..1, the model's own matte there; None where it has none.
+
+        Returns:
+            Mattes of shape (box.height, box.width).
+        """
+        is_model = model is not None and self.settings.taken_from == "model"
+        factors: list[Matte] = []
+        if self.learned is None and not is_model:
+            drawn = draw_mattes(landmarks_plate, aligned_from_plate, to_plate, box, self.settings)
+        else:
+            # what a network says ends softly where its picture ends, and has no feather of ours
+            fade = np.empty((box.height, box.width), np.float32)
+            _fill_fade(_aligned_from_index(aligned_from_plate, to_plate, box), fade)
+            drawn = Mattes(fade, fade)
+            factors += [self.learned.seen(to_plate, box)] if self.learned is not None and not is_model else []
+        factors += [model] if model is not None and self.settings.taken_from != "landmarks" else []
+        factors += [self.times.seen(to_plate, box)] if self.times is not None else []
+        return drawn.times(*factors)
+
+    def bounds(self, landmarks_plate: Points, aligned_from_plate: Transform) -> Box:
+        """Plate pixels beyond which a face has no matte."""
+        if self.learned is None and self.settings.taken_from != "model":
+            return matte_bounds(landmarks_plate, aligned_from_plate, self.settings)
+        return bounds_of_points(apply_transform(inverse(aligned_from_plate), _SQUARE))
+
+
+DRAWN = MatteRule()
+"""By the landmarks alone, with settings as they are when nothing is said."""
+
+
+def draw_mattes(
+    landmarks_plate: Points,
+    aligned_from_plate: Transform,
+    to_plate: Transform,
+    box: Box,
+    settings: MatteSettings = DEFAULT,
+) -> Mattes:
+    """The mattes of a face by its landmarks alone, drawn at the resolution in which they are needed.
+
+    The matte is a half on the outline (`face_outline`, moved by `settings.grow`) and changes to both sides of it as the
+    feathers say. The core begins 1 % of the square inside of where the matte is solid. Near the border of the square,
+    beyond which the model sees nothing, both fade out. Distances are exact and measured in the square, so that a face
     looks the same in its crop and in a plate of any pixel aspect.
 
     Args:
@@ -71,24 +175,36 @@ def draw_mattes(landmarks_plate: Points, aligned_from_plate: Transform, to_plate
         aligned_from_plate: The face's alignment.
         to_plate: Takes the pixels to draw to plate pixels: `plate_from_crop`, or the identity for the plate itself.
         box: The pixels to draw.
+        settings: Outline and feather.
 
     Returns:
         Mattes of shape (box.height, box.width).
     """
-    oval = apply_transform(aligned_from_plate, landmarks_plate[list(FACE_OVAL)])
-    pixels_from_index = np.array([[1.0, 0.0, box.left + 0.5], [0.0, 1.0, box.top + 0.5]])
-    aligned_from_index = compose(aligned_from_plate, to_plate, pixels_from_index)
+    outline = face_outline(landmarks_plate, aligned_from_plate, settings)
     soft, core = np.empty((2, box.height, box.width), np.float32)
-    _fill_mattes(_edges(oval), aligned_from_index, soft, core)
+    aligned_from_index = _aligned_from_index(aligned_from_plate, to_plate, box)
+    _fill_mattes(_edges(outline), aligned_from_index, _ramps(settings), soft, core)
     return Mattes(soft, core)
 
 
-def matte_bounds(landmarks_plate: Points, aligned_from_plate: Transform) -> Box:
-    """Plate pixels beyond which a face has no matte."""
-    oval = landmarks_plate[list(FACE_OVAL)]
+def matte_bounds(landmarks_plate: Points, aligned_from_plate: Transform, settings: MatteSettings = DEFAULT) -> Box:
+    """Plate pixels beyond which a face has no drawn matte."""
     plate_from_aligned = inverse(aligned_from_plate)
-    reach = math.ceil(_OUTSIDE * float(np.abs(plate_from_aligned[:, :2]).sum(axis=1).max()))
-    return bounds_of_points(oval).grown(reach)
+    outline = apply_transform(plate_from_aligned, face_outline(landmarks_plate, aligned_from_plate, settings))
+    reach = -_ramps(settings)[0] * float(np.abs(plate_from_aligned[:, :2]).sum(axis=1).max())
+    return bounds_of_points(outline).grown(max(0, math.ceil(reach)))
+
+
+def _ramps(settings: MatteSettings) -> tuple[float, float, float, float]:
+    """Distances inwards from the outline, as shares of the square: where the matte is 0, a half, 1, and the core is."""
+    half = -settings.grow / 100
+    solid = half + settings.feather_in / 100
+    return half - settings.feather_out / 100, half, solid, solid + _CORE_GAP
+
+
+def _aligned_from_index(aligned_from_plate: Transform, to_plate: Transform, box: Box) -> Transform:
+    pixels_from_index = np.array([[1.0, 0.0, box.left + 0.5], [0.0, 1.0, box.top + 0.5]])
+    return compose(aligned_from_plate, to_plate, pixels_from_index)
 
 
 def _edges(outline: Points) -> Points:
@@ -99,14 +215,16 @@ def _edges(outline: Points) -> Points:
 
 
 @compiled
-def _fill_mattes(edges: Points, aligned_from_index: Transform, soft: Matte, core: Matte) -> None:
-    """Fills both mattes, square by square.
+def _fill_mattes(
+    edges: Points, aligned_from_index: Transform, ramps: tuple[float, float, float, float], soft: Matte, core: Matte
+) -> None:
+    """Fills both mattes, tile by tile.
 
-    No distance changes faster than the place does: where a square's middle lies further from feather and border than
-    its corners do from its middle, the whole square is 0 or 1. Elsewhere only the edges that can be the nearest are
-    asked.
+    No distance changes faster than the place does: where a tile's middle lies further from feather and border than its
+    corners do from its middle, the whole tile is 0 or 1. Elsewhere only the edges that can be the nearest are asked.
     """
     height, width = soft.shape
+    outside, solid = ramps[0], ramps[3]
     corner = (
         _TILE
         / 2
@@ -125,10 +243,10 @@ def _fill_mattes(edges: Points, aligned_from_index: Transform, soft: Matte, core
             nearest, inside = distances.min(), _is_inside(edges, x, y)
             signed = nearest if inside else -nearest
             to_border = min(0.5 - abs(x - 0.5), 0.5 - abs(y - 0.5))
-            if signed < -_OUTSIDE - corner or to_border < -corner:
+            if signed < outside - corner or to_border < -corner:
                 soft[top:bottom, left:right] = 0
                 core[top:bottom, left:right] = 0
-            elif signed > _CORE + corner and to_border > _BORDER + corner:
+            elif signed > solid + corner and to_border > _BORDER + corner:
                 soft[top:bottom, left:right] = 1
                 core[top:bottom, left:right] = 1
             else:
@@ -142,19 +260,32 @@ def _fill_mattes(edges: Points, aligned_from_index: Transform, soft: Matte, core
                         x, y = _aligned(aligned_from_index, column, row)
                         if nearest <= corner:
                             inside = _is_inside(edges, x, y)
-                        soft[row, column], core[row, column] = _matte_at(near[:count], inside, x, y)
+                        soft[row, column], core[row, column] = _matte_at(near[:count], ramps, inside, x, y)
 
 
 @compiled
-def _matte_at(edges: Points, inside: bool, x: float, y: float) -> tuple[float, float]:
+def _fill_fade(aligned_from_index: Transform, fade: Matte) -> None:
+    """Fills a matte that is 1 but near the border of the square."""
+    for row in range(fade.shape[0]):
+        for column in range(fade.shape[1]):
+            x, y = _aligned(aligned_from_index, column, row)
+            fade[row, column] = _ramp(0.0, _BORDER, min(0.5 - abs(x - 0.5), 0.5 - abs(y - 0.5)))
+
+
+@compiled
+def _matte_at(
+    edges: Points, ramps: tuple[float, float, float, float], inside: bool, x: float, y: float
+) -> tuple[float, float]:
     """Soft and core matte at one place of the unit square."""
     square = np.inf
     for edge in range(len(edges)):
         square = min(square, _squared_distance(edges[edge], x, y))
     distance = math.sqrt(square) if inside else -math.sqrt(square)
     to_border = min(0.5 - abs(x - 0.5), 0.5 - abs(y - 0.5))
-    soft = _ramp(-_OUTSIDE, _INSIDE, distance) * _ramp(0.0, _BORDER, to_border)
-    return soft, (_ramp(_INSIDE, _CORE, distance) if to_border >= _BORDER else 0.0)
+    # one cubic when both feathers are alike, else a half of one on each side, which meet in value
+    span = ramps[1] - ramps[0] if distance < ramps[1] else ramps[2] - ramps[1]
+    soft = _ramp(ramps[1] - span, ramps[1] + span, distance) * _ramp(0.0, _BORDER, to_border)
+    return soft, (_ramp(ramps[2], ramps[3], distance) if to_border >= _BORDER else 0.0)
 
 
 @compiled

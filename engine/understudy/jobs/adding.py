@@ -12,9 +12,11 @@ from understudy.color import ColorConfig, pinned_name
 from understudy.errors import ProjectError, SettingsError
 from understudy.geometry import Box
 from understudy.jobs.shot import OpenedShot, config_of, open_shot
+from understudy.jobs.shot_mattes import MatteSequence
 from understudy.jobs.tracks import shot_tracks
 from understudy.plates import find_sequence, format_frames, parse_frames, read_header
 from understudy.provenance import ConsentRecord, read_consent
+from understudy.settings.matte import ArtistMatte
 from understudy.settings.project import Project, ProjectFolder, create_project
 
 __all__ = ["AddedIdentity", "AddedShot", "add_identity", "add_shot", "planned_project"]
@@ -33,6 +35,7 @@ class AddedShot:
         data_window: Of the first frame: where pixels are.
         missing: What frames that are not on disk do.
         tracks: The file with an artist's tracks, absolute; None without one.
+        matte: Path pattern of an artist's matte, absolute; None without one.
     """
 
     shot: OpenedShot
@@ -41,6 +44,7 @@ class AddedShot:
     data_window: Box
     missing: Missing
     tracks: Path | None = None
+    matte: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; windows are left, top, right, bottom in pixels, y down, right and bottom excluded."""
@@ -55,6 +59,7 @@ class AddedShot:
             "layer": shot.selected or "",
             "missing": self.missing,
             "tracks": str(self.tracks) if self.tracks else "",
+            "matte": str(self.matte) if self.matte else "",
             "left_out": format_frames(tuple(sorted(shot.left_out))) if shot.left_out else "",
             "ocio": shot.color.name,
             "working": shot.color.working,
@@ -123,6 +128,7 @@ def add_shot(
     layer: str | None = None,
     missing: Missing = "error",
     tracks: Path | None = None,
+    matte: ArtistMatte | None = None,
     dry_run: bool = False,
 ) -> AddedShot:
     """Adds a shot to a project, or changes one; what was set by hand in `understudy.yaml` stays.
@@ -137,6 +143,7 @@ def add_shot(
         missing: What frames that are not on disk do: "error" stops, "hold" shows the nearest earlier one, "skip" leaves
             them out.
         tracks: A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when None.
+        matte: An artist's roto or occlusion matte, its path as the caller's folder has it; none when None.
         dry_run: Check everything and write nothing.
 
     Raises:
@@ -154,10 +161,16 @@ def add_shot(
         "layer": layer,
         "missing": missing,
         "tracks": folder.kept_path(tracks.expanduser().absolute()) if tracks else None,
+        "artist_matte": _kept_matte(folder, matte),
     }
     with_it = ProjectFolder(folder.path, _with_shot(folder, name, values))
     shot = open_shot(with_it, name)
     shot_tracks(with_it, shot)
+    pattern = with_it.artist_matte(name)
+    if matte and pattern:
+        sequence = MatteSequence.open(pattern, matte.channel, shot)
+        if matte.missing == "error":
+            sequence.check_frames(name, shot.frames)
     header = read_header(shot.plate.path(shot.frames[0]), shot.selected, shot.plate.source(shot.frames[0]))
     if not dry_run:
         if not ProjectFolder.is_at(folder.path):
@@ -171,6 +184,7 @@ def add_shot(
         data_window=header.data_window,
         missing=missing,
         tracks=with_it.tracks_file(name),
+        matte=pattern,
     )
 
 
@@ -214,10 +228,17 @@ def add_identity(
 
 
 def _with_shot(folder: ProjectFolder, name: str, values: Mapping[str, Any]) -> Project:
-    """The settings with a shot, whose exposure and white balance stay as they were set by hand."""
+    """The settings with a shot, whose exposure, white balance and matte's drawing stay as they were set by hand."""
     before = folder.project.shots.get(name)
-    by_hand = {"exposure": before.exposure, "white_balance": before.white_balance} if before else {}
+    by_hand = {name: getattr(before, name) for name in ("exposure", "white_balance", "matte")} if before else {}
     return folder.with_shot(name, {**values, **by_hand})
+
+
+def _kept_matte(folder: ProjectFolder, matte: ArtistMatte | None) -> dict[str, Any] | None:
+    """The entry of an artist's matte, its path as the project file keeps it."""
+    if matte is None:
+        return None
+    return {**matte.model_dump(), "path": folder.kept_path(Path(matte.path).expanduser().absolute())}
 
 
 def _edges(box: Box) -> list[int]:

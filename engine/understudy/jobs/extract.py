@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from understudy.jobs.finding import find_faces, search_stamp
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.jobs.shot_mattes import ShotMattes, open_mattes
 from understudy.jobs.tracks import shot_tracks
 from understudy.plates import format_frames
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -89,6 +90,7 @@ def run_extract(
     shot = open_shot(folder, shot_name)
     chosen = shot.choose(frames)
     shot_tracks(folder, shot)  # what is wrong with the artist's file is said before the long search
+    mattes = open_mattes(folder, shot, identity)
     faceset = _faceset_for(folder, identity, preset)
     check_free_space(folder.path)
     sweep(faceset.folder, faceset.crop_path(shot_name, 0).parent)
@@ -104,8 +106,9 @@ def run_extract(
             faceset.with_records_on_disk().without_crops(shot.name, frozenset(chosen))
         raise tracks.without(identity, chosen)
     wanted, too_small, enlarged = _by_size(alignments, folder.project.min_native, shot_name, preset)
-    stamps = {item.frame: _crop_stamp(shot, item, faceset) for item in wanted}
-    cropped, completed = _write_crops(shot, faceset, wanted, stamps, on_progress)
+    mattes.check_frames(shot_name, [item.frame for item in wanted])
+    stamps = {item.frame: _crop_stamp(shot, item, faceset, mattes) for item in wanted}
+    cropped, completed = _write_crops(shot, faceset, wanted, stamps, mattes, on_progress)
     faceset = faceset.with_records_on_disk()
     report = None
     if completed:
@@ -180,7 +183,7 @@ def _faceset_for(folder: ProjectFolder, identity: str, preset: Preset) -> Facese
     return faceset
 
 
-def _crop_stamp(shot: OpenedShot, alignment: Alignment, faceset: Faceset) -> str:
+def _crop_stamp(shot: OpenedShot, alignment: Alignment, faceset: Faceset, mattes: ShotMattes) -> str:
     return json_hash(
         {
             "file": shot.stamp(alignment.frame),
@@ -188,6 +191,7 @@ def _crop_stamp(shot: OpenedShot, alignment: Alignment, faceset: Faceset) -> str
             "landmarks": np.round(alignment.landmarks_plate, 2).tolist(),
             "size": faceset.size,
             "margin": faceset.margin,
+            "mattes": mattes.stamp(alignment.frame),
         }
     )[:16]
 
@@ -197,6 +201,7 @@ def _write_crops(
     faceset: Faceset,
     wanted: Sequence[Alignment],
     stamps: dict[int, str],
+    mattes: ShotMattes,
     on_progress: OnProgress,
 ) -> tuple[int, bool]:
     """Writes the crops that are not there yet; returns how many, and whether none is missing now."""
@@ -207,8 +212,10 @@ def _write_crops(
     size, margin = faceset.size, faceset.margin
 
     def crop_of(number: int) -> FaceCrop:
-        frame = shot.read(number, crop_region(by_frame[number], size, margin))
-        return crop_face(frame, shot.space.name, shot.color, by_frame[number], size, margin, shot.layer)
+        alignment = by_frame[number]
+        frame = shot.read(number, mattes.region(alignment, crop_region(alignment, size, margin)))
+        crop = crop_face(frame, shot.space.name, shot.color, alignment, size, margin, shot.layer)
+        return replace(crop, rule=mattes.rule(shot, frame, alignment))
 
     with closing(frames_in_order(missing, crop_of)) as crops:
         for number, crop in crops:

@@ -34,6 +34,7 @@ from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
+from understudy.jobs.shot_mattes import ShotMattes, open_mattes
 from understudy.jobs.transfer import check_carried_consent
 from understudy.model.device import chosen_device
 from understudy.model.snapshot import Snapshot, newest_snapshot, read_snapshot
@@ -89,6 +90,7 @@ class Swapper:
         consent: Of the source identity, plain values.
         settings: What to write.
         device: Where the model is.
+        mattes: How the mattes of its face come about.
         face_scale: How large the painted face is drawn.
         turn: Held by the frame that is in the model: others are read and written meanwhile.
     """
@@ -103,6 +105,7 @@ class Swapper:
     consent: Mapping[str, str]
     settings: SwapSettings
     device: torch.device
+    mattes: ShotMattes
     face_scale: float = 1.0
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -123,6 +126,7 @@ class Swapper:
                 "ocio": self.shot.color.name,
                 "consent": dict(self.consent),
                 "settings": self.settings.model_dump(mode="json"),
+                "mattes": self.mattes.stamp(number) if alignment else None,
                 "face_scale": round(self.face_scale, 6),
                 "output": OUTPUT_SCHEMA,
                 "software": __version__,
@@ -143,7 +147,9 @@ class Swapper:
         """The plate's pixels that decide a frame's results, the composite apart; None for all of them."""
         alignment = self.alignments.get(number)
         beyond = max(0.0, self.face_scale - 1.0) / 2
-        return crop_region(alignment, self.snapshot.preset.model.size, beyond) if alignment else None
+        if alignment is None:
+            return None
+        return self.mattes.region(alignment, crop_region(alignment, self.snapshot.preset.model.size, beyond))
 
     @property
     def result_space(self) -> str:
@@ -153,7 +159,11 @@ class Swapper:
     def results(self, number: int, frame: Frame, with_comp: bool) -> dict[str, Frame]:
         """The pictures of a frame, by the name of their sequence: "face"; on request "comp", "crop" and "crypto"."""
         swapped = self.swap(number, frame)
-        placed = place_face(swapped, frame) if swapped else None
+        placed = None
+        if swapped:
+            with self.turn:
+                rule = self.mattes.rule(self.shot, frame, swapped.alignment)
+            placed = place_face(swapped, frame, rule)
         color, space = self.shot.color, self.shot.space.name
         attributes: dict[str, Any] = attributes_of(
             self.consent,
@@ -221,6 +231,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         consent=consent.to_json(),
         settings=folder.project.swap,
         device=place,
+        mattes=open_mattes(folder, shot, target, place),
         face_scale=face_scale_of(folder, snapshot),
     )
 
@@ -263,6 +274,7 @@ def run_swap(
     swapper = open_swapper(folder, shot_name, model_name, device)
     chosen = swapper.shot.choose(frames)
     _check_searched(folder, swapper.shot, chosen)
+    swapper.mattes.check_frames(shot_name, [number for number in chosen if number in swapper.alignments])
     target = out or folder.swaps(shot_name)
     check_free_space(target)
     sweep(*{path.parent for path in _paths(target, shot_name, 0).values()})

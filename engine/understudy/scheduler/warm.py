@@ -72,6 +72,7 @@ def _identity(folder: ProjectFolder, shot: str, model: str) -> str:
         folder.assignments_file(shot),
         folder.plate_pattern(shot).parent,
         *(faceset / name for faceset in facesets for name in ("faceset.json", "crops.jsonl")),
+        *(folder.learned_matte(shot, name) for name in sorted(folder.project.identities)),
         *consents,
     ]
     return json_hash({"settings": folder.project.model_dump(mode="json"), "files": [_stamp(path) for path in files]})

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from understudy.durable import sweep, write_text
 from understudy.errors import ProjectError, SettingsError, UnknownNameError, WriteError
 from understudy.lock import ProcessLock
+from understudy.settings.matte import ArtistMatte, MatteSettings, ShotMatte
 from understudy.settings.validation import Settings, apply_overrides, read_yaml, validated
 
 __all__ = [
@@ -104,6 +105,12 @@ class ShotEntry(Settings):
     tracks: str | None = None
     """Path of a .csv, .nk or .setting with an artist's tracks, which the face then moves with; none when left out."""
 
+    artist_matte: ArtistMatte | None = None
+    """A roto or occlusion matte that an artist made of the shot; none when left out."""
+
+    matte: ShotMatte | None = None
+    """What this shot's mattes have otherwise than the project's."""
+
     white_balance: tuple[Gain, Gain, Gain] | None = None
     """Gains of R, G and B, ACEScg light, before the exposure; as the project's white_balance says when left out."""
 
@@ -162,6 +169,9 @@ class Project(Settings):
 
     min_native: Annotated[int, Field(ge=0, le=8192)] = 0
     """Faces that span fewer plate pixels than this are left out of facesets."""
+
+    matte: MatteSettings = MatteSettings()
+    """How mattes are drawn, for all shots."""
 
     swap: SwapSettings = SwapSettings()
     """What `swap` writes."""
@@ -241,6 +251,20 @@ class ProjectFolder:
         """The file with an artist's tracks of a shot as an absolute path; None when it names none."""
         tracks = self.shot(shot).tracks
         return (self.path / Path(tracks).expanduser()).absolute() if tracks else None
+
+    def artist_matte(self, shot: str) -> Path | None:
+        """Path pattern of an artist's matte of a shot, absolute; None when it has none."""
+        matte = self.shot(shot).artist_matte
+        return (self.path / Path(matte.path).expanduser()).absolute() if matte else None
+
+    def learned_matte(self, shot: str, identity: str) -> Path:
+        """Where `understudy matte` keeps what it has learned of an identity's face in a shot."""
+        return self.path / "shots" / shot / "matte" / f"{identity}.safetensors"
+
+    def matte_settings(self, shot: str) -> MatteSettings:
+        """How the mattes of a shot are drawn: the project's settings with what the shot has otherwise."""
+        own = self.shot(shot).matte
+        return own.over(self.project.matte) if own else self.project.matte
 
     def kept_path(self, path: Path) -> str:
         """An absolute path as the project file keeps it: relative when it lies inside the project."""

@@ -1,0 +1,314 @@
+"""How well mattes cover the face: against the exact mattes of synthetic performers, free and with a hand across."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.color import DEFAULT_CONFIG
+from understudy.errors import SettingsError
+from understudy.faces.face import Alignment
+from understudy.faces.outline import directions
+from understudy.geometry import Transform, apply_transform, inverse
+from understudy.jobs.extract import find_faces
+from understudy.jobs.found_tracks import read_found_tracks
+from understudy.jobs.matte import DEFAULT_ITERATIONS, DEFAULT_SIZE, run_matte
+from understudy.jobs.shot import OpenedShot, open_shot
+from understudy.jobs.shot_mattes import ShotMattes, open_mattes
+from understudy.plates import Frame, write_frame
+from understudy.progress import OnProgress, Progress, ignore_progress
+from understudy.settings.project import ProjectFolder, create_project
+from understudy.synthetic.performer import make_performer
+from understudy.synthetic.render import COLOR_SPACE, SyntheticFrame, Take, render_shot
+
+__all__ = ["FREE_IDENTITIES", "HAND_IDENTITIES", "MatteFigures", "MatteScore", "measure"]
+
+FREE_IDENTITIES = (21, 22, 23, 24, 25, 26)
+"""Performers of whom the outline's constants were not measured (those were 1 to 10)."""
+
+HAND_IDENTITIES = ((7, 7), (3, 5))
+"""Identity and performance; a hand crosses in odd performances."""
+
+_FREE_FRAMES = tuple(range(4, 96, 13))
+_HAND_FRAMES = tuple(range(32, 68))
+_PAINTED = 10
+_COVERED = 0.01
+_SHOT, _IDENTITY = "s", "performer"
+_Picture = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MatteScore:
+    """How a kind of matte did over some frames.
+
+    Attributes:
+        what: Frames and matte, in words.
+        iou: Intersection over union with the exact matte at 0.5, mean over frames.
+        worst: The lowest of a frame.
+        frames: How many.
+        flicker: Mean change of the matte's error from frame to frame, as a share of the face's area; None where the
+            frames do not follow each other.
+        wanted: The lowest `iou` that is good enough; None where nothing is asked.
+    """
+
+    what: str
+    iou: float
+    worst: float
+    frames: int
+    flicker: float | None = None
+    wanted: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MatteFigures:
+    """What was measured.
+
+    Attributes:
+        scores: One for each kind of frame and matte.
+        beyond: Per cent of the model's square by which the exact matte goes beyond the drawn outline, for 36 directions
+            from straight up clockwise; mean over the free frames. 0 all round is an outline without bias.
+        not_found: Frames without a face, of all that were searched.
+        searched: How many were searched.
+        learning_s: CPU seconds in which one matte was learned, mean; None when none was.
+    """
+
+    scores: tuple[MatteScore, ...]
+    beyond: tuple[float, ...]
+    not_found: int
+    searched: int
+    learning_s: float | None
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A table: what, IoU, lowest, frames, flicker, wanted."""
+        return [
+            (
+                one.what,
+                f"{one.iou:.3f}",
+                f"{one.worst:.3f}",
+                str(one.frames),
+                "" if one.flicker is None else f"{one.flicker:.4f}",
+                "" if one.wanted is None else f"{one.wanted:.2f} {'met' if one.iou >= one.wanted else 'NOT met'}",
+            )
+            for one in self.scores
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "scores": [dict(vars(one)) for one in self.scores],
+            "beyond_outline_per_cent": list(self.beyond),
+            "not_found": self.not_found,
+            "searched": self.searched,
+            "learning_cpu_s": self.learning_s,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Overlap:
+    """One frame's matte beside the exact one.
+
+    Attributes:
+        number: The frame.
+        iou: At 0.5.
+        error: (H, W) float32: the matte less the exact one.
+        area: Pixels of the exact one.
+    """
+
+    number: int
+    iou: float
+    error: _Picture
+    area: float
+
+
+def measure(
+    *,
+    side: int = 512,
+    free: Sequence[int] = FREE_IDENTITIES,
+    hands: Sequence[tuple[int, int]] = HAND_IDENTITIES,
+    free_frames: Sequence[int] = _FREE_FRAMES,
+    hand_frames: Sequence[int] = _HAND_FRAMES,
+    iterations: int = DEFAULT_ITERATIONS,
+    size: int = DEFAULT_SIZE,
+    cache_folder: Path | None = None,
+    on_progress: OnProgress = ignore_progress,
+) -> MatteFigures:
+    """Renders performers, finds their faces, draws and learns mattes, and holds them against the exact ones.
+
+    The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has neither
+    hair over the brow nor glasses, so those are not measured.
+
+    Args:
+        side: Of the pictures, in pixels; a face's square spans about 0.65 of it.
+        free: Identities for frames in which nothing crosses.
+        hands: Identity and performance of shots in which a hand crosses; ten frames of each are painted.
+        free_frames: Frames of each free performance.
+        hand_frames: Frames of each shot with a hand, one after the other.
+        iterations: Of learning.
+        size: Of the crops that are learned from.
+        cache_folder: Where painted identities are kept.
+        on_progress: Told after each performer; False stops.
+
+    Raises:
+        SettingsError: Nothing was left to measure.
+    """
+    drawn: list[_Overlap] = []
+    kept: dict[str, list[list[_Overlap]]] = {}
+    beyond: list[npt.NDArray[np.float64]] = []
+    found, searched, seconds = 0, 0, []
+    total = len(free) + len(hands)
+    with tempfile.TemporaryDirectory(prefix="understudy-mattes-") as name:
+        for index, identity in enumerate(free):
+            take = Take(2 * identity + 1, identity, (side, side), occluder=False)
+            stage = _Stage.render(Path(name) / f"free{identity}", identity, take, free_frames, cache_folder)
+            drawn += stage.overlaps(open_mattes(stage.folder, stage.shot, _IDENTITY))
+            beyond += stage.beyond_outline()
+            found, searched = found + len(stage.alignments), searched + len(stage.truth)
+            if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
+                break
+        for index, (identity, performance) in enumerate(hands):
+            take = Take(performance, identity, (side, side))
+            stage = _Stage.render(Path(name) / f"hand{identity}", identity, take, hand_frames, cache_folder)
+            found, searched = found + len(stage.alignments), searched + len(stage.truth)
+            before, after, spent = stage.learned(iterations, size)
+            seconds.append(spent)
+            for what, overlaps in (("drawn", before), ("learned", after)):
+                kept.setdefault(what, []).append(overlaps)
+            if not on_progress(Progress("hands", len(free) + index + 1, total, f"identity {identity}")):
+                break
+    if not drawn and not kept:
+        raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
+    scores = [_score("nothing crosses, drawn from landmarks", [drawn], 0.96, False)] if drawn else []
+    for what, wanted in (("drawn", None), ("learned", 0.93)):
+        if what in kept:
+            scores.append(_score(f"a hand crosses, {what}, frames not painted", kept[what], wanted, True))
+    mean = np.mean(beyond, axis=0) if beyond else np.zeros(0)
+    return MatteFigures(
+        scores=tuple(scores),
+        beyond=tuple(round(float(value), 2) for value in mean),
+        not_found=searched - found,
+        searched=searched,
+        learning_s=round(float(np.mean(seconds)), 1) if seconds else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """A rendered shot as a project, and its truth.
+
+    Attributes:
+        folder: The project.
+        shot: Its only shot.
+        truth: The rendered frames by number.
+        alignments: Of the face, by number.
+    """
+
+    folder: ProjectFolder
+    shot: OpenedShot
+    truth: Mapping[int, SyntheticFrame]
+    alignments: Mapping[int, Alignment]
+
+    @staticmethod
+    def render(path: Path, identity: int, take: Take, frames: Sequence[int], cache_folder: Path | None) -> _Stage:
+        """Renders frames of a take into a project, and finds the face in them."""
+        performer = make_performer(identity, cache_folder=cache_folder)
+        truth = {1001 + frame.number: frame for frame in render_shot(performer, take, list(frames))}
+        for number, frame in truth.items():
+            write_frame(path / "plate" / f"plate.{number}.exr", Frame.of(frame.pixels))
+        folder = create_project(path / "project", DEFAULT_CONFIG)
+        plate = {"plate": "../plate/plate.####.exr", "colorspace": COLOR_SPACE}
+        folder = folder.save(folder.with_shot(_SHOT, plate))
+        folder = folder.save(folder.with_identity(_IDENTITY, {"role": "target"}))
+        shot = open_shot(folder, _SHOT)
+        find_faces(folder, shot, shot.frames, ignore_progress)
+        return _Stage(folder, shot, truth, read_found_tracks(folder, shot).alignments(_IDENTITY))
+
+    def overlaps(self, mattes: ShotMattes, left_out: frozenset[int] = frozenset()) -> list[_Overlap]:
+        """Each frame's matte beside the exact one, as `swap` would write it."""
+        made = []
+        for number, alignment in self.alignments.items():
+            if number in left_out:
+                continue
+            frame = self.shot.read(number)
+            rule = mattes.rule(self.shot, frame, alignment)
+            unit = np.eye(3)[:2]
+            soft = rule.mattes(alignment.landmarks_plate, alignment.aligned_from_plate, unit, frame.data_window).soft
+            exact = self.truth[number].matte
+            made.append(_Overlap(number, _iou(soft, exact), soft - exact, float(exact.sum())))
+        return made
+
+    def learned(self, iterations: int, size: int) -> tuple[list[_Overlap], list[_Overlap], float]:
+        """Frames that were not painted, before and after ten others were, and the CPU seconds of learning."""
+        numbers = list(self.alignments)
+        painted = numbers[:: max(1, len(numbers) // _PAINTED)][:_PAINTED]
+        folder = self.folder.path.parent / "painted"
+        for number in painted:
+            write_frame(folder / f"painted.{number}.exr", Frame.of(self.truth[number].matte))
+        crossed = {number for number, frame in self.truth.items() if self._covered(frame) > _COVERED}
+        left_out = frozenset(painted) | frozenset(number for number in numbers if number not in crossed)
+        before = self.overlaps(open_mattes(self.folder, self.shot, _IDENTITY), left_out)
+        begun = time.process_time()
+        run_matte(
+            self.folder, _SHOT, _IDENTITY, folder / "painted.####.exr", iterations=iterations, size=size, device="cpu"
+        )
+        spent = time.process_time() - begun
+        return before, self.overlaps(open_mattes(self.folder, self.shot, _IDENTITY), left_out), spent
+
+    def beyond_outline(self) -> list[npt.NDArray[np.float64]]:
+        """(36,) for each frame: how far the exact matte goes beyond the drawn one, in per cent of the square."""
+        mattes = open_mattes(self.folder, self.shot, _IDENTITY)
+        rows = []
+        for number, alignment in self.alignments.items():
+            frame = self.shot.read(number)
+            rule = mattes.rule(self.shot, frame, alignment)
+            drawn = rule.mattes(
+                alignment.landmarks_plate, alignment.aligned_from_plate, np.eye(3)[:2], frame.data_window
+            ).soft
+            to_plate = inverse(alignment.aligned_from_plate)
+            exact, own = (_reach(matte, to_plate) for matte in (self.truth[number].matte, drawn))
+            rows.append(100 * (exact - own))
+        return rows
+
+    @staticmethod
+    def _covered(frame: SyntheticFrame) -> float:
+        """Share of the face's surroundings that something covers: of the landmarks' box."""
+        low, high = frame.landmarks_plate.min(axis=0).astype(int), frame.landmarks_plate.max(axis=0).astype(int)
+        return float(frame.occluder[max(0, low[1]) : high[1], max(0, low[0]) : high[0]].mean())
+
+
+def _score(what: str, shots: Sequence[Sequence[_Overlap]], wanted: float | None, in_order: bool) -> MatteScore:
+    values = [one.iou for overlaps in shots for one in overlaps]
+    changes = [
+        float(np.abs(after.error - before.error).sum() / max(1.0, (after.area + before.area) / 2))
+        for overlaps in shots
+        for before, after in pairwise(overlaps)
+        if after.number == before.number + 1
+    ]
+    flicker = float(np.mean(changes)) if in_order and changes else None
+    return MatteScore(what, float(np.mean(values)), float(np.min(values)), len(values), flicker, wanted)
+
+
+def _iou(matte: _Picture, exact: _Picture) -> float:
+    seen, true = matte > 0.5, exact > 0.5
+    return float((seen & true).sum() / max(1, (seen | true).sum()))
+
+
+def _reach(matte: _Picture, plate_from_aligned: Transform) -> npt.NDArray[np.float64]:
+    """(36,): how far a matte reaches from the square's middle, as a share of the square."""
+    steps = np.arange(0, 0.7, 0.002)
+    turn = directions(36)
+    ways = np.stack([np.sin(turn), -np.cos(turn)], axis=1)
+    places = apply_transform(plate_from_aligned, (0.5 + ways[:, None] * steps[None, :, None]).reshape(-1, 2))
+    columns, rows = np.floor(places).astype(int).T
+    is_there = (columns >= 0) & (rows >= 0) & (columns < matte.shape[1]) & (rows < matte.shape[0])
+    inside = np.zeros(len(places), bool)
+    inside[is_there] = matte[rows[is_there], columns[is_there]] > 0.5
+    inside = inside.reshape(36, -1)
+    return np.asarray(np.where(inside, steps, 0).max(axis=1), np.float64)
