@@ -142,8 +142,9 @@ def measure(
 ) -> MatteFigures:
     """Renders performers, finds their faces, draws and learns mattes, and holds them against the exact ones.
 
-    The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has neither
-    hair over the brow nor glasses, so those are not measured.
+    The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has
+    neither hair over the brow nor glasses, so those are not measured.
+
 
     Args:
         side: Of the pictures, in pixels; a face's square spans about 0.65 of it.
