@@ -46,7 +46,9 @@ def swap_face(
     is_trained = model.settings.kind != "identity"
     shown = np.clip(codes, SMALLEST_KEPT, LARGEST_KEPT) if is_trained else codes
     with torch.inference_mode():
-        answer = codes_from_tensor(model(tensor_from_codes(shown).to(device), "source"))
+        painted = model.painted(tensor_from_codes(shown).to(device), "source")
+        answer = codes_from_tensor(painted.codes)
+        matte = None if painted.matte is None else painted.matte[0, 0].float().cpu().numpy()
     if not np.isfinite(answer).all():
         raise ModelFileError(
             f"The model answers frame {crop.alignment.frame} with values that are no numbers. "
@@ -65,7 +67,7 @@ def swap_face(
     placed = crop.crop_from_plate
     if is_trained:
         placed = compose(painted_from_crop(crop.size, face_scale), placed)
-    return SwappedFace(training.decode(held), crop.alignment, placed)
+    return SwappedFace(training.decode(held), crop.alignment, placed, matte)
 
 
 def within_light_of(codes: npt.NDArray[np.float32], answer: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ from understudy.errors import SettingsError
 from understudy.faces.face import Alignment
 from understudy.faces.outline import directions
 from understudy.geometry import Transform, apply_transform, inverse
-from understudy.jobs.extract import find_faces
+from understudy.jobs.finding import find_faces
 from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.matte import DEFAULT_ITERATIONS, DEFAULT_SIZE, run_matte
 from understudy.jobs.shot import OpenedShot, open_shot
@@ -144,7 +144,6 @@ def measure(
 
     The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has
     neither hair over the brow nor glasses, so those are not measured.
-
 
     Args:
         side: Of the pictures, in pixels; a face's square spans about 0.65 of it.
