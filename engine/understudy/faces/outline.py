@@ -28,7 +28,8 @@ DEFAULT = MatteSettings()
 _BEYOND_HULL = (0.08, -0.17, 1.01, -0.29, 0.40, 0.01, -0.00)
 """Per cent of the square by which a face goes beyond its landmarks' hull: a_0 + a_1 cos t + ... + a_6 cos 6t, where t
 turns from straight up. Landmarks end below the hairline (by about 1) and above the underside of the chin (2), and lie
-outside of the jaw (1). Means over the exact mattes of the synthetic performers 1 to 10, by a script that was not kept."""
+outside of the jaw (1). Means over exact mattes of the synthetic performers 1 to 10, by a script that was not
+kept."""
 
 
 def face_outline(landmarks_plate: Points, aligned_from_plate: Transform, settings: MatteSettings = DEFAULT) -> Points:
