@@ -13,7 +13,7 @@ from understudy.faces.alignment import align_face
 from understudy.faces.crop import FaceCrop, crop_face
 from understudy.faces.face import Face
 from understudy.geometry import apply_transform, inverse, scale_of
-from understudy.model.swap_model import SwapModel, build_model
+from understudy.model.swap_model import Painted, SwapModel, build_model
 from understudy.plates import Frame
 from understudy.settings.network import ModelSettings
 from understudy.settings.preset import load_preset
@@ -44,9 +44,18 @@ def test_codes_and_tensors_come_back() -> None:
     np.testing.assert_array_equal(codes_from_tensor(tensor_from_codes(codes)), codes)
 
 
+def test_the_model_s_own_matte_comes_with_the_face(
+    crop: FaceCrop, trained: SwapModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matte = torch.linspace(0, 1, 64).expand(1, 1, 64, 64)
+    monkeypatch.setattr(SwapModel, "painted", lambda self, codes, identity: Painted(codes, matte))
+    swapped = swap_face(trained, crop, TrainingSpace(), torch.device("cpu"))
+    np.testing.assert_array_equal(swapped.matte, matte[0, 0].numpy())
+
+
 def test_a_model_that_answers_no_numbers_is_named(crop: FaceCrop, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build_model(ModelSettings(kind="identity", size=64))
-    monkeypatch.setattr(SwapModel, "forward", lambda self, codes, identity: codes * float("nan"))
+    monkeypatch.setattr(SwapModel, "painted", lambda self, codes, identity: Painted(codes * float("nan"), None))
     with pytest.raises(ModelFileError, match="frame 1"):
         swap_face(model, crop, TrainingSpace(), CPU)
 
@@ -79,7 +88,7 @@ def test_a_trained_model_is_shown_codes_as_it_has_learned_from(
     crop: FaceCrop, trained: SwapModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    monkeypatch.setattr(SwapModel, "forward", lambda self, codes, identity: seen.append(codes) or codes)
+    monkeypatch.setattr(SwapModel, "painted", lambda self, codes, identity: Painted(seen.append(codes) or codes, None))
     swap_face(trained, with_lamp(crop), TrainingSpace(), CPU)
     assert TrainingSpace().encode(with_lamp(crop).pixels).min() < -20
     assert seen[0].min() == CODE_RANGE[0]
@@ -95,7 +104,7 @@ def test_a_runaway_answer_is_held_to_the_light_of_the_crop(
     code: float,
     light: float,
 ) -> None:
-    monkeypatch.setattr(SwapModel, "forward", lambda self, codes, identity: torch.full_like(codes, code))
+    monkeypatch.setattr(SwapModel, "painted", lambda self, codes, identity: Painted(torch.full_like(codes, code), None))
     pixels = np.clip(crop.pixels, -0.11, 200.0)
     pixels[0, 0] = (200.0, 1.0, -0.11)
     swapped = swap_face(trained, replace(crop, pixels=pixels), TrainingSpace(), CPU)
