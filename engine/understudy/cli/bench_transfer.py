@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.terminal import JSON, Stopped, print_json, print_table, watching
+from understudy.cli.terminal import JSON, SETTINGS, Stopped, print_json, print_table, watching
 from understudy.progress import Progress
 from understudy.settings.preset import load_preset
 
@@ -25,10 +25,7 @@ def transfer(
     iterations: Annotated[int, typer.Option(min=20, help="Of each run, and of each start before it.")] = 1500,
     people: Annotated[int, typer.Option(min=2, help="How many performers the start from many has.")] = 6,
     faces: Annotated[int, typer.Option(min=2, help="Of each performer.")] = 48,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times."),
-    ] = None,
+    settings: Annotated[list[str] | None, SETTINGS] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Measure what a new pair saves that starts from one earlier pair, or from many people, on synthetic performers.

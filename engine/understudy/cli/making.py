@@ -9,7 +9,7 @@ import typer
 
 from understudy.cli.extracted import extracted_json, print_extracted
 from understudy.cli.project import DRY_RUN
-from understudy.cli.terminal import JSON, Stopped, print_json, say, watching
+from understudy.cli.terminal import JSON, PRESET, SETTINGS, Stopped, print_json, say, watching
 from understudy.jobs.asked import choose_preset, split_overrides, with_settings
 from understudy.settings.project import ProjectFolder
 
@@ -18,8 +18,6 @@ __all__ = ["making"]
 making = typer.Typer()
 
 _FRAMES = typer.Option(metavar="RANGE", help="Such as 1001-1010; all of the shot when left out.")
-_SET = typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times.")
-_PRESET = typer.Option(metavar="NAME", help="See: understudy presets")
 
 
 @making.command("extract")
@@ -28,9 +26,9 @@ def extract(
     shot: Annotated[str, typer.Argument(help="The shot.")],
     identity: Annotated[str, typer.Option(help="Whose face it is.")],
     frames: Annotated[str | None, _FRAMES] = None,
-    preset: Annotated[str | None, _PRESET] = None,
+    preset: Annotated[str | None, PRESET] = None,
     min_native: Annotated[int | None, typer.Option(metavar="PX", help="Leave out smaller faces.")] = None,
-    settings: Annotated[list[str] | None, _SET] = None,
+    settings: Annotated[list[str] | None, SETTINGS] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -68,7 +66,7 @@ def swap(
     comp: Annotated[bool, typer.Option("--comp", help="Write the full-frame composite as well.")] = False,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Keep every result that is there.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; swaps/SHOT when left out.")] = None,
-    settings: Annotated[list[str] | None, _SET] = None,
+    settings: Annotated[list[str] | None, SETTINGS] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Write the swapped face of a shot as EXRs with mattes."""
@@ -126,7 +124,7 @@ def preview(
     shot: Annotated[str, typer.Argument(help="The shot.")],
     model: Annotated[str, typer.Option(help="The model; its newest snapshot swaps.")],
     frame: Annotated[int, typer.Option(help="Which frame.")],
-    settings: Annotated[list[str] | None, _SET] = None,
+    settings: Annotated[list[str] | None, SETTINGS] = None,
 ) -> None:
     """Swap one frame, as EXR and as PNG (plate, composite, matte)."""
     from understudy.jobs.preview import preview_frame
@@ -141,7 +139,7 @@ def demo(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it.")] = Path("understudy-demo"),
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 6.0,
-    preset: Annotated[str, _PRESET] = "u128",
+    preset: Annotated[str, PRESET] = "u128",
 ) -> None:
     """Make two synthetic performers and a shot, train, swap, and show how close it came."""
     from understudy.demo import run_demo

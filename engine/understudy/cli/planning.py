@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from understudy.cli.terminal import JSON, Stopped, announce, print_json, print_table, say, watching
+from understudy.cli.terminal import JSON, SETTINGS, Stopped, announce, print_json, print_table, say, watching
 from understudy.settings.memory_size import parse_memory, shown_memory
 from understudy.settings.preset import Preset, load_preset
 
@@ -27,10 +27,7 @@ def plan(
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, max=256, help="To ask about; the preset's by default.")] = None,
     device: Annotated[Literal["cuda", "cpu"], typer.Option(help="Kind of device.")] = "cuda",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times."),
-    ] = None,
+    settings: Annotated[list[str] | None, SETTINGS] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Say what fits into a device's memory: which batch, what it takes and for what. The device need not be there."""

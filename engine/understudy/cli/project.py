@@ -10,7 +10,6 @@ import typer
 from understudy.cli.terminal import say
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import SettingsError
-from understudy.jobs.adding import add_identity, add_shot, planned_project
 from understudy.jobs.shot import config_of
 from understudy.provenance import write_consent_form
 from understudy.settings.matte import ArtistMatte
@@ -33,6 +32,8 @@ def new(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Make a project folder with understudy.yaml."""
+    from understudy.jobs.adding import planned_project
+
     planned = planned_project(context.obj / folder, ocio)
     if dry_run:
         say(f"would make {planned.path / 'understudy.yaml'} with OCIO config {planned.project.ocio}")
@@ -73,6 +74,8 @@ def shot_add(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a shot, or change it."""
+    from understudy.jobs.adding import add_shot
+
     if matte is None and (matte_channel is not None or occlusion or matte_missing != "error"):
         raise SettingsError("--matte-channel, --occlusion and --matte-missing say how a matte is read: add --matte.")
     folder = ProjectFolder.open(context.obj)
@@ -106,6 +109,8 @@ def identity_add(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Add a performer, or change one: role, consent record."""
+    from understudy.jobs.adding import add_identity
+
     folder = ProjectFolder.open(context.obj)
     record = add_identity(folder, name, role, synthetic=synthetic, consent=consent, dry_run=dry_run).record
     verb = "would add" if dry_run else "added"

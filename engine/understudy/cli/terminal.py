@@ -31,6 +31,8 @@ from understudy.progress import OnProgress, Progress
 
 __all__ = [
     "JSON",
+    "PRESET",
+    "SETTINGS",
     "Stopped",
     "announce",
     "configure_logging",
@@ -44,6 +46,12 @@ __all__ = [
 
 JSON = Option("--json", help="One JSON document on stdout, nothing else.")
 """The option of every command that reads."""
+
+PRESET = Option(metavar="NAME", help="See: understudy presets")
+"""The option that names a preset."""
+
+SETTINGS = Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times.")
+"""The option of every command whose settings can be changed."""
 
 _OUT = Console(highlight=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -4,66 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from understudy.cli.planning import fitted
 from understudy.cli.project import DRY_RUN
-from understudy.cli.terminal import Stopped, say, watching
+from understudy.cli.terminal import PRESET, SETTINGS, Stopped, say, watching
 from understudy.errors import SettingsError
 from understudy.jobs.asked import ModelPair, choose_preset, known_pretraining, model_pair
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 
+if TYPE_CHECKING:
+    from understudy.training.trainer import TrainingResult
+
 __all__ = ["training"]
 
 training = typer.Typer()
+
+_INIT_FROM = typer.Option(
+    metavar="FILE", help="Start from a snapshot or weights file of another model; may be given several times."
+)
+_PARTS = typer.Option(
+    metavar="PARTS",
+    help="What to take of it: encoder,inter,decoder; target or source for one identity's. All that fits, if left out.",
+)
+_MAP = typer.Option("--map", metavar="FROM=TO", help="Whose part becomes whose: source=target, or ann=target.")
+_PRETRAIN = typer.Option(
+    metavar="NAMES", help="Learn ann,ben,...: several identities at once, for other models to start from."
+)
+_FIT = typer.Option("--fit", help="Change the preset, as plan says, so that it fits into the device's memory.")
+_MEMORY = typer.Option(metavar="AMOUNT", help="With --fit: how much there is, such as 8GiB; all by default.")
 
 
 @training.command("train")
 def train(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="What the model is called.")],
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="See: understudy presets")] = None,
+    preset: Annotated[str | None, PRESET] = None,
     source: Annotated[str | None, typer.Option(help="Source identity, when the project has several.")] = None,
     target: Annotated[str | None, typer.Option(help="Target identity, when the project has several.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Iteration to reach.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train now.")] = None,
-    init_from: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Start from a snapshot or weights file of another model; may be given several times."
-        ),
-    ] = None,
-    parts: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PARTS",
-            help="What to take of it: encoder,inter,decoder; target or source for one identity's. All that fits, if "
-            "left out.",
-        ),
-    ] = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FROM=TO", help="Whose part becomes whose: source=target, or ann=target."),
-    ] = None,
-    pretrain: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES", help="Learn ann,ben,...: several identities at once, for other models to start from."
-        ),
-    ] = None,
-    fit: Annotated[
-        bool, typer.Option("--fit", help="Change the preset, as plan says, so that it fits into the device's memory.")
-    ] = False,
-    memory: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="With --fit: how much there is, such as 8GiB; all by default.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may be given several times."),
-    ] = None,
+    init_from: Annotated[list[Path] | None, _INIT_FROM] = None,
+    parts: Annotated[str | None, _PARTS] = None,
+    mapping: Annotated[list[str] | None, _MAP] = None,
+    pretrain: Annotated[str | None, _PRETRAIN] = None,
+    fit: Annotated[bool, _FIT] = False,
+    memory: Annotated[str | None, _MEMORY] = None,
+    settings: Annotated[list[str] | None, SETTINGS] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Train a model, or go on training it."""
@@ -111,8 +101,12 @@ def train(
             )
     if result is None:
         raise Stopped
-    if not ranks.is_first:
-        return
+    if ranks.is_first:
+        _say_result(result)
+
+
+def _say_result(result: TrainingResult) -> None:
+    """Says where a run has ended; Stopped when it was stopped."""
     loss = f", loss {result.loss:.4f}" if result.loss is not None else ""
     say(f"iteration {result.iteration}{loss}: {result.ended_because}")
     say(f"snapshot {result.snapshot}")

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from understudy.color import ColorConfig, pinned_name
-from understudy.durable import sweep
 from understudy.errors import ProjectError, SettingsError
-from understudy.faces.faceset import Faceset
-from understudy.jobs.asked import keep_record, known_pair, known_pretraining
-from understudy.jobs.shot import check_free_space, config_of
-from understudy.jobs.train import look_of, shared_facts
+from understudy.jobs.asked import known_pair, known_pretraining
+from understudy.jobs.learning import look_of, open_facesets, prepared_faces, shared_facts
+from understudy.jobs.shot import config_of
 from understudy.jobs.transfer import begin_or_go_on
 from understudy.progress import OnProgress, ignore_progress
-from understudy.provenance import check_consent, person_in
+from understudy.provenance import check_consent
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
-from understudy.training.batches import FaceCodes
 from understudy.training.joining import joined_faces
-from understudy.training.loading import load_face_codes
 from understudy.training.ranks import ALONE, Ranks
-from understudy.training.trainer import CHECKPOINTS, SNAPSHOTS, TrainingResult, train
+from understudy.training.trainer import TrainingResult, train
 
 __all__ = ["pretrained_identities", "run_pretrain"]
 
@@ -92,21 +87,16 @@ def run_pretrain(
     names = pretrained_identities(folder, model_name, identities)
     path = folder.model(model_name)
     transfer, lineage = begin_or_go_on(folder, model_name, preset, {}, init_from, parts)
-    facesets = {name: Faceset.open(folder.faceset(name)) for name in names}
-    for faceset in facesets.values():
-        faceset.expect_config(pinned_name(folder.project.ocio))
-    check_free_space(folder.path)
+    facesets = open_facesets(folder, names)
     color = config_of(folder)
-    with ranks.first_goes_ahead():
-        if ranks.is_first:
-            sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
-        faces = _load_all(facesets.values(), color, preset, on_progress)
-        if faces is not None and ranks.is_first:
-            keep_record(folder, model_name, {"pretrained_on": names, "lineage": lineage})
-    if not ranks.all_agree(faces is not None) or faces is None:
+    record = {"pretrained_on": names, "lineage": lineage}
+    loaded = prepared_faces(
+        folder, model_name, facesets, color, preset, record, ranks, on_progress, with_held_out=False
+    )
+    if loaded is None:
         return None
-    people = [person_in(folder, name, len(codes)) for name, codes in zip(names, faces, strict=True)]
-    counts = ", ".join(f"{person['identity']} ({person['faces']} faces)" for person in people)
+    faces = list(loaded.learned.values())
+    counts = ", ".join(f"{name} ({len(codes)} faces)" for name, codes in loaded.learned.items())
     _LOGGER.info("Model %s is pretrained on %s, preset %s, %d px", model_name, counts, preset.name, preset.model.size)
     half = len(faces) // 2
     return train(
@@ -114,7 +104,7 @@ def run_pretrain(
         preset,
         joined_faces(faces),
         joined_faces(faces[half:] + faces[:half]),
-        shared_facts(folder, facesets, people, lineage),
+        shared_facts(folder, facesets, loaded, lineage),
         iterations=iterations,
         minutes=minutes,
         device=device,
@@ -124,16 +114,3 @@ def run_pretrain(
         look=look_of(color),
         on_progress=on_progress,
     )
-
-
-def _load_all(
-    facesets: Iterable[Faceset], color: ColorConfig, preset: Preset, on_progress: OnProgress
-) -> list[FaceCodes] | None:
-    """The faces of every identity; None when it was stopped."""
-    faces = []
-    for faceset in facesets:
-        codes = load_face_codes(faceset, color, preset, on_progress)
-        if codes is None:
-            return None
-        faces.append(codes)
-    return faces

@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from understudy import __version__
-from understudy.color import ColorConfig, TrainingSpace, pinned_name
-from understudy.durable import sweep, write_text
-from understudy.faces.alignment import template
+from understudy.durable import write_text
 from understudy.faces.faceset import Faceset
 from understudy.faces.proportion import measured_face_scale
-from understudy.jobs.asked import ModelPair, keep_record, model_pair
+from understudy.jobs.asked import model_pair
 from understudy.jobs.faceset_gaps import gaps_between
-from understudy.jobs.shot import check_free_space, config_of
+from understudy.jobs.learning import look_of, open_facesets, prepared_faces, shared_facts
+from understudy.jobs.shot import config_of
 from understudy.jobs.transfer import begin_or_go_on
 from understudy.model.snapshot import write_snapshot
 from understudy.model.swap_model import build_model
 from understudy.progress import OnProgress, ignore_progress
-from understudy.provenance import check_consent, person_in
+from understudy.provenance import check_consent
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
-from understudy.training.batches import FaceCodes
 from understudy.training.checkpoint import saved_path
-from understudy.training.loading import load_face_codes
-from understudy.training.preview import Look
 from understudy.training.ranks import ALONE, Ranks
-from understudy.training.trainer import CHECKPOINTS, PRESET_NAME, SNAPSHOTS, TrainingResult, train
+from understudy.training.trainer import PRESET_NAME, SNAPSHOTS, TrainingResult, train
 from understudy.training.validation import HeldOut
 
-__all__ = ["look_of", "run_train", "shared_facts"]
+__all__ = ["run_train"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,109 +67,43 @@ def run_train(
         ConsentError: The source identity may not be used, or somebody in a decoder that is taken over.
         UnderstudyError: Anything else that is wrong; nothing was overwritten.
     """
-    path = folder.model(model_name)
     pair = model_pair(folder, model_name, source, target)
     consent = check_consent(folder, pair.source)
     transfer, lineage = begin_or_go_on(folder, model_name, preset, vars(pair), init_from, parts, mapping)
-    facesets = {identity: Faceset.open(folder.faceset(identity)) for identity in (pair.target, pair.source)}
-    for faceset in facesets.values():
-        faceset.expect_config(pinned_name(folder.project.ocio))
-    check_free_space(folder.path)
+    facesets = open_facesets(folder, (pair.target, pair.source))
     color = config_of(folder)
-    with ranks.first_goes_ahead():
-        if ranks.is_first:
-            sweep(path, path / CHECKPOINTS, path / SNAPSHOTS)
-        faces = _load_pair(facesets, pair, color, preset, on_progress)
-        if faces is not None and ranks.is_first:
-            keep_record(folder, model_name, {**vars(pair), "lineage": lineage})
-    if not ranks.all_agree(faces is not None) or faces is None:
+    record = {**vars(pair), "lineage": lineage}
+    faces = prepared_faces(folder, model_name, facesets, color, preset, record, ranks, on_progress)
+    if faces is None:
         return None
     for gap in gaps_between(facesets[pair.source], facesets[pair.target]):
         _LOGGER.warning("%s", gap.sentence)
-    counts = f"{pair.source} ({len(faces.source)} faces) into {pair.target} ({len(faces.target)} faces)"
+    who = " into ".join(f"{name} ({len(faces.learned[name])} faces)" for name in (pair.source, pair.target))
     where = f"preset {preset.name}, {preset.model.size} px, working space {color.working} of {color.name}"
-    _LOGGER.info("Model %s: %s, %s", model_name, counts, where)
-    people = [
-        person_in(folder, name, len(codes))
-        for name, codes in ((pair.target, faces.target), (pair.source, faces.source))
-    ]
+    _LOGGER.info("Model %s: %s, %s", model_name, who, where)
     facts = {
-        **shared_facts(folder, facesets, people, lineage),
+        **shared_facts(folder, facesets, faces, lineage),
         "identities": vars(pair),
         "consent": consent.to_json(),
         "face_scale": round(_face_scale(facesets[pair.target], facesets[pair.source]), 4),
     }
     if preset.model.kind == "identity":
-        return _nothing_to_learn(path, preset, facts)
+        return _nothing_to_learn(folder.model(model_name), preset, facts)
     return train(
-        path,
+        folder.model(model_name),
         preset,
-        faces.target,
-        faces.source,
+        faces.learned[pair.target],
+        faces.learned[pair.source],
         facts,
         iterations=iterations,
         minutes=minutes,
         device=device,
         transfer=transfer,
-        held_out=faces.held_out,
+        held_out=HeldOut(faces.held_out.get(pair.target), faces.held_out.get(pair.source)),
         ranks=ranks,
         look=look_of(color),
         on_progress=on_progress,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _PairOfFaces:
-    """What a pair is learned from, and what it is measured on."""
-
-    target: FaceCodes
-    source: FaceCodes
-    held_out: HeldOut
-
-
-def _load_pair(
-    facesets: Mapping[str, Faceset], pair: ModelPair, color: ColorConfig, preset: Preset, on_progress: OnProgress
-) -> _PairOfFaces | None:
-    """The faces of both identities; None when it was stopped."""
-    learned, held_out = [], []
-    for faceset in (facesets[pair.target], facesets[pair.source]):
-        faces = load_face_codes(faceset, color, preset, on_progress)
-        if faces is None:
-            return None
-        learned.append(faces)
-    for faceset in (facesets[pair.target], facesets[pair.source]):
-        kept = load_face_codes(faceset, color, preset, on_progress, held_out=True) if faceset.held_out else None
-        if kept is None and faceset.held_out:
-            return None
-        held_out.append(kept)
-    return _PairOfFaces(learned[0], learned[1], HeldOut(*held_out))
-
-
-def shared_facts(
-    folder: ProjectFolder,
-    facesets: Mapping[str, Faceset],
-    people: Sequence[Mapping[str, Any]],
-    lineage: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """What the snapshots of a pair and of many identities alike say of themselves besides weights and preset.
-
-    Args:
-        folder: The project.
-        facesets: Of everybody that is learned from, by name.
-        people: The same, as `provenance.person_in` says them.
-        lineage: What the model was begun from.
-    """
-    return {
-        "software": f"understudy {__version__}",
-        "ocio": pinned_name(folder.project.ocio),
-        "trained_on": list(people),
-        "lineage": list(lineage),
-        "alignment_template": np.round(template(), 6).tolist(),
-        "training_spaces": {
-            identity: {name: shot.training.to_json() for name, shot in faceset.shots.items()}
-            for identity, faceset in facesets.items()
-        },
-    }
 
 
 def _face_scale(target: Faceset, source: Faceset) -> float:
@@ -193,16 +118,3 @@ def _nothing_to_learn(path: Path, preset: Preset, facts: dict[str, Any]) -> Trai
     write_snapshot(snapshot, build_model(preset.model), preset, {**facts, "iteration": 0})
     write_text(path / PRESET_NAME, preset.to_json() + "\n")
     return TrainingResult(0, None, snapshot, None, completed=True, ended_because="there is nothing to learn")
-
-
-def look_of(color: ColorConfig) -> Look:
-    """How codes are looked at: as of a shot that needs no gains, in the project's working space."""
-    neutral = TrainingSpace()
-
-    def light(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return color.working_from_ap1(neutral.decode(codes))
-
-    def picture(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        return color.display(light(codes), color.working)
-
-    return Look(picture, light, color.attributes(color.working))
