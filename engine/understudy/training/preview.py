@@ -14,7 +14,7 @@ from understudy.model.swap_model import Identity, SwapModel
 from understudy.sheet import Picture, fitted, labelled_sheet
 from understudy.training.batches import FaceCodes, centre_codes
 
-__all__ = ["COLUMNS", "LightFromCodes", "Look", "PictureFromCodes", "Shown", "preview_sheet", "show_faces", "wiped"]
+__all__ = ["COLUMNS", "LightFromCodes", "Look", "PictureFromCodes", "Shown", "show_faces", "wiped"]
 
 PictureFromCodes = Callable[[npt.NDArray[np.float32]], Picture]
 """Codes (H, W, 3) float32 RGB, training space, to a picture (H, W, 3) uint8 RGB, display-encoded."""
@@ -81,11 +81,6 @@ def show_faces(model: SwapModel, target: FaceCodes, source: FaceCodes, look: Loo
             native[place] = look.light(codes).clip(-65504, 65504)
         rows.append([fitted(look.picture(codes), _MOST_SIDE) for codes in line])
     return Shown(labelled_sheet(COLUMNS, rows), native)
-
-
-def preview_sheet(model: SwapModel, target: FaceCodes, source: FaceCodes, look: Look) -> Picture:
-    """The sheet of `show_faces` alone."""
-    return show_faces(model, target, source, look).sheet
 
 
 def wiped(before: Picture, now: Picture) -> Picture:

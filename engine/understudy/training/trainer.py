@@ -22,7 +22,7 @@ from understudy.model.device import chosen_device, computes_in_half
 from understudy.model.parts import share_decoder
 from understudy.model.pretrained import begin_backbone
 from understudy.model.snapshot import write_snapshot
-from understudy.model.swap_model import build_model
+from understudy.model.swap_model import SwapModel, build_model
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.preset import Preset, preset_from_json
 from understudy.training.batches import Batch, FaceCodes, make_batch
@@ -139,27 +139,21 @@ def train(
     resumed = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
     standing = resumed.standing if resumed else Standing()
     saved = standing.iteration
-    if not resumed and (begun_with := begin_backbone(model)):
-        _log.info("The encoder's backbone begins with %s.", begun_with)
-        average.load_state_dict(model.state_dict())
     if resumed:
         _log.info("Resumes at iteration %d from %s.", saved, resumed.path)
-    elif transfer is not None:
-        transfer.load_into(model)
+    else:
+        _begin_from(model, transfer)
         average.load_state_dict(model.state_dict())
     ranks.begin_alike(model, average)
     if ranks.is_first:
         _keep_preset(model_folder, preset)
     _log.info("Trains %s on %s, %d target and %d source faces.", preset.name, place, len(target), len(source))
 
-    def rows(of: Phase) -> slice:
-        return ranks.share(of.settings.batch)
-
     def batches(at: Standing, of: Phase) -> tuple[Batch, Batch]:
-        size, key = preset.model.size, (at.roll_backs,) if at.roll_backs else ()
+        size, key, rows = preset.model.size, (at.roll_backs,) if at.roll_backs else (), ranks.share(of.settings.batch)
         return (
-            make_batch(target, size, of.settings, (at.iteration, _TARGET, *key), place, side=of.side, rows=rows(of)),
-            make_batch(source, size, of.settings, (at.iteration, _SOURCE, *key), place, side=of.side, rows=rows(of)),
+            make_batch(target, size, of.settings, (at.iteration, _TARGET, *key), place, side=of.side, rows=rows),
+            make_batch(source, size, of.settings, (at.iteration, _SOURCE, *key), place, side=of.side, rows=rows),
         )
 
     def save() -> None:
@@ -187,7 +181,7 @@ def train(
     started, held_up = time.monotonic(), 0.0
     last_save, last_report = started, -math.inf
     watch = Watch(model_folder, settings, look.attributes, saved)
-    with watch, torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+    with contextlib.closing(watch), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         while True:
             # How much of the run is over
             (elapsed,) = ranks.decided([time.monotonic() - started - held_up], place)
@@ -224,14 +218,14 @@ def train(
                 # Gradients; the next batch is gathered while the device works on them
                 optimizer.zero_grad(set_to_none=True)
                 (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
-                ranks.average_gradients(model.parameters(), len(for_target.seen) / phase.settings.batch)
+                own = len(for_target.seen) / phase.settings.batch
+                ranks.average_gradients(model.parameters(), own)
                 limit = gradient_limit(phase.settings, standing.lengths)
                 length = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
                 upcoming = replace(standing, iteration=standing.iteration + 1)
                 then = phase_at(phases, upcoming, clock.share(upcoming.iteration))
                 drawn, wanted_batches = _draw(upcoming, then), batches(upcoming, then)
-                losses = torch.stack([loss_target.detach(), loss_source.detach()])
-                losses = ranks.mean(losses, len(for_target.seen) / phase.settings.batch)
+                losses = ranks.mean(torch.stack([loss_target.detach(), loss_source.detach()]), own)
                 numbers = torch.cat([losses, length.detach()[None]]).tolist()
             except torch.OutOfMemoryError as error:
                 message = _memory_is_full(preset, phase, place, saved)
@@ -239,11 +233,10 @@ def train(
 
             # A number that is none never reaches the weights: stop, or go back and on with other faces
             if not all(math.isfinite(number) for number in numbers):
-                message = _no_number(standing.iteration, saved, rolled_back)
-                if settings.on_non_finite == "stop" or rolled_back >= settings.roll_backs:
-                    raise TrainingError(message, iteration=standing.iteration, saved=saved)
-                back = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset)
+                may = settings.on_non_finite == "roll_back" and rolled_back < settings.roll_backs
+                back = resume(model_folder / CHECKPOINTS, model, average, optimizer, preset) if may else None
                 if back is None:
+                    message = _no_number(standing.iteration, saved, rolled_back)
                     raise TrainingError(message, iteration=standing.iteration, saved=saved)
                 rolled_back += 1
                 _log.warning(
@@ -289,6 +282,14 @@ def train(
     _log.info("Training ended: %s.", because)
     final_loss = sum(standing.mean_losses) / 2.0 if done_now else None
     return TrainingResult(standing.iteration, final_loss, snapshot, model_folder / PREVIEW_NAME, completed, because)
+
+
+def _begin_from(model: SwapModel, transfer: Transfer | None) -> None:
+    """Puts what a new model begins with into it: weights of its backbone, then what it takes over from other models."""
+    if begun_with := begin_backbone(model):
+        _log.info("The encoder's backbone begins with %s.", begun_with)
+    if transfer is not None:
+        transfer.load_into(model)
 
 
 def _expect_suitable(preset: Preset, target: FaceCodes, source: FaceCodes, held_out: HeldOut | None) -> None:

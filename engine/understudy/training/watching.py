@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import cv2
@@ -53,14 +52,6 @@ class Watch:
         self._events: SummaryWriter | None = None
         if settings.tensorboard:
             _expect_tensorboard()
-
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Writes out what TensorBoard has not got yet."""
