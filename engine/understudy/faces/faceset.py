@@ -309,7 +309,6 @@ class Faceset:
             crop.face_rgb,
             stamp,
             measure_crop(crop.pixels, soft, crop.margin),
-            is_filled=bool(getattr(alignment, "filled", False)),
         )
         pixels = np.dstack([color.working_from_ap1(crop.pixels), soft])
         frame = Frame.of(pixels, _CHANNELS, self._attributes(record, crop, color))

@@ -12,7 +12,6 @@ from understudy.errors import SettingsError
 from understudy.model.device import chosen_device, computes_in_half, free_memory
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.memory_size import shown_memory
-from understudy.settings.network import ModelSettings
 from understudy.settings.preset import Preset
 from understudy.training.rehearsal import Rehearsal, TrainingMemory, rehearse
 
@@ -55,7 +54,7 @@ class Way:
 
     Attributes:
         batch: Faces of each identity in one iteration.
-        checkpoint_levels: How many outer levels are computed twice instead of kept; None where networks have no such.
+        checkpoint_levels: How many outer levels are computed twice instead of kept.
         precision: "bf16" or "fp32": of the numbers inside the network.
         peak: Most bytes of the device's memory at once, all counted.
         memory: What the tensors of it are for.
@@ -64,7 +63,7 @@ class Way:
     """
 
     batch: int
-    checkpoint_levels: int | None
+    checkpoint_levels: int
     precision: str
     peak: int
     memory: TrainingMemory
@@ -145,7 +144,7 @@ def plan_training(
     if batch is not None and not 1 <= batch <= LARGEST_BATCH:
         raise SettingsError(f"A batch of {batch} is none; it must lie between 1 and {LARGEST_BATCH}.", batch=batch)
     rehearsals = _Rehearsals(preset, device, kind, on_progress)
-    levels, precision = _levels(preset), rehearsals.precision
+    levels, precision = preset.model.checkpoint_levels, rehearsals.precision
     try:
         asked = rehearsals.way(batch or preset.training.batch, levels, precision)
         fits = asked.peak <= room
@@ -179,7 +178,7 @@ class _Rehearsals:
         self._known: dict[tuple[int, int | None, str], Way] = {}
         self.precision = _precision(preset, device)
 
-    def way(self, batch: int, levels: int | None, precision: str) -> Way:
+    def way(self, batch: int, levels: int, precision: str) -> Way:
         """What this way would take."""
         key = (batch, levels, precision)
         if key not in self._known:
@@ -197,7 +196,7 @@ class _Rehearsals:
             return False
         return True
 
-    def _tried(self, batch: int, levels: int | None, precision: str) -> Way:
+    def _tried(self, batch: int, levels: int, precision: str) -> Way:
         preset = _with_batch(_with_levels(self._preset, levels), batch)
         rehearsal = rehearse(preset.with_overrides((f"training.precision={precision}",)))
         beside = _beside(rehearsal, self._kind)
@@ -275,7 +274,7 @@ def _leaner_ways(rehearsals: _Rehearsals, asked: Way, batch: int | None = None) 
             tried = rehearsals.way(batch or asked.batch, levels, precision)
             yield tried
             is_no_less = before is not None and tried.peak >= before.peak
-            if levels is None or is_no_less or not rehearsals.with_levels(levels + 1):
+            if is_no_less or not rehearsals.with_levels(levels + 1):
                 break
             levels, before = levels + 1, tried
 
@@ -287,20 +286,14 @@ def _changes(preset: Preset, way: Way | None, precision: str) -> tuple[str, ...]
     changes = []
     if way.batch != preset.training.batch:
         changes.append(f"training.batch={way.batch}")
-    if way.checkpoint_levels != _levels(preset):
+    if way.checkpoint_levels != preset.model.checkpoint_levels:
         changes.append(f"model.checkpoint_levels={way.checkpoint_levels}")
     if way.precision != precision:
         changes.append(f"training.precision={way.precision}")
     return tuple(changes)
 
 
-def _levels(preset: Preset) -> int | None:
-    return getattr(preset.model, "checkpoint_levels", None)
-
-
-def _with_levels(preset: Preset, levels: int | None) -> Preset:
-    if levels is None or "checkpoint_levels" not in ModelSettings.model_fields:
-        return preset
+def _with_levels(preset: Preset, levels: int) -> Preset:
     return preset.with_overrides((f"model.checkpoint_levels={levels}",))
 
 
@@ -308,7 +301,7 @@ def _with_batch(preset: Preset, batch: int) -> Preset:
     """The preset with this batch; phases with a larger one of their own are held to it."""
     phases = tuple(
         phase.model_copy(update={"batch": min(phase.batch, batch)}) if phase.batch is not None else phase
-        for phase in getattr(preset.training, "phases", ())
+        for phase in preset.training.phases
     )
     update: dict[str, Any] = {"batch": batch} | ({"phases": phases} if phases else {})
     return preset.model_copy(update={"training": preset.training.model_copy(update=update)})

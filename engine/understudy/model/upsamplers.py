@@ -49,7 +49,27 @@ class Upsampler(nn.Module):
         return functional.leaky_relu(self.convolution(enlarged), self.slope)
 
 
-class DnyUpsampler(nn.Module):
+class _TwoConvolutions(nn.Module):
+    """Two convolutions, each with a rectifier.
+
+    Args:
+        first: The first.
+        width: Channels of it and of the second, which is 3x3.
+        slope: Of the rectifiers.
+    """
+
+    def __init__(self, first: nn.Module, width: int, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+        self.first, self.second = first, convolution(width, width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, width, H, W) of features at the side that the first convolution wants."""
+        inner = functional.leaky_relu(self.first(features), self.slope)
+        return functional.leaky_relu(self.second(inner), self.slope)
+
+
+class DnyUpsampler(_TwoConvolutions):
     """Doubles the side: (B, width_in, H, W) -> (B, width_out, 2 H, 2 W).
 
     Bilinear, then two convolutions at the large side, as in the reference 1024 preset of the field, after Naruniec et
@@ -62,14 +82,11 @@ class DnyUpsampler(nn.Module):
     """
 
     def __init__(self, width_in: int, width_out: int, slope: float) -> None:
-        super().__init__()
-        self.slope = slope
-        self.first, self.second = convolution(width_in, width_out), convolution(width_out, width_out)
+        super().__init__(convolution(width_in, width_out), width_out, slope)
 
     def forward(self, features: Tensor) -> Tensor:
         """The features at twice the side."""
-        inner = functional.leaky_relu(self.first(_doubled(features)), self.slope)
-        return functional.leaky_relu(self.second(inner), self.slope)
+        return super().forward(_doubled(features))
 
 
 class MixedUpsampler(nn.Module):
@@ -108,7 +125,7 @@ class MixedUpsampler(nn.Module):
         return functional.leaky_relu(mixed, self.slope)
 
 
-class Entry(nn.Module):
+class Entry(_TwoConvolutions):
     """Spreads a small picture over its places: (B, width_in, H, W) -> (B, width_out, H, W).
 
     A 4x4 and a 3x3 convolution.
@@ -120,14 +137,11 @@ class Entry(nn.Module):
     """
 
     def __init__(self, width_in: int, width_out: int, slope: float) -> None:
-        super().__init__()
-        self.slope = slope
-        self.first, self.second = even_convolution(width_in, width_out), convolution(width_out, width_out)
+        super().__init__(even_convolution(width_in, width_out), width_out, slope)
 
     def forward(self, features: Tensor) -> Tensor:
         """The features at the same side."""
-        inner = functional.leaky_relu(self.first(functional.pad(features, (1, 2, 1, 2))), self.slope)
-        return functional.leaky_relu(self.second(inner), self.slope)
+        return super().forward(functional.pad(features, (1, 2, 1, 2)))
 
 
 def build_upsampler(kind: UpsamplerKind, width_in: int, width_out: int, slope: float = SLOPE) -> nn.Module:
