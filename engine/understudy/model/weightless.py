@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = ["weightless_tensors"]
@@ -51,4 +51,6 @@ class _WhatIsRead(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = func(*args, **named)
         # Module.to() exchanges a weight only when nothing else knows it, not even weakly
         self._known.clear()
+        if isinstance(made, FakeTensor) and made.constant is not None:
+            made.constant = None  # a real number behind the tensor, which keeps a module from being copied
         return made
