@@ -82,7 +82,9 @@ def test_a_network_without_memory_is_moved_copied_and_trained() -> None:
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
         network(torch.rand(2, 3, 8, 8)).sum().backward()
         optimizer.step()
-        assert [each.shape for each in average.parameters()] == [each.shape for each in network.parameters()]
+        for mine, copied in zip(network.parameters(), average.parameters(), strict=True):
+            assert mine.shape == copied.shape and mine is not copied
+            assert mine.fake_mode is copied.fake_mode, "or weak references to storages are freed twice"
 
 
 def test_what_was_there_before_does_not_count() -> None:

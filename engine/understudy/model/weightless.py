@@ -27,9 +27,19 @@ def weightless_tensors() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # a copy of a module asks where its weights lie; the answer is of no account
         warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor", UserWarning)
-        fake = FakeTensorMode(allow_non_fake_inputs=True)
+        fake = _OneMode(allow_non_fake_inputs=True)
         with fake, _WhatIsRead(fake):
             yield
+
+
+class _OneMode(FakeTensorMode):  # type: ignore[no-untyped-call]
+    """Stays one when a tensor is copied with all that belongs to it.
+
+    A copy of it would free the same weak references to storages a second time, and with them memory that is in use.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _OneMode:
+        return self
 
 
 class _WhatIsRead(TorchDispatchMode):  # type: ignore[no-untyped-call]
