@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import sys
 
@@ -72,6 +73,18 @@ def test_a_tensor_counts_once_and_for_as_long_as_it_lives() -> None:
         del view
         gc.collect()
     assert (live.live, live.peak) == (0, 4000)
+
+
+def test_a_network_without_memory_is_moved_copied_and_trained() -> None:
+    with weightless_tensors():
+        network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).to("cpu")
+        average = copy.deepcopy(network)
+        optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+        network(torch.rand(2, 3, 8, 8)).sum().backward()
+        optimizer.step()
+        for mine, copied in zip(network.parameters(), average.parameters(), strict=True):
+            assert mine.shape == copied.shape and mine is not copied
+            assert mine.fake_mode is copied.fake_mode, "or weak references to storages are freed twice"
 
 
 def test_what_was_there_before_does_not_count() -> None:

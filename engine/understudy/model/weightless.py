@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = ["weightless_tensors"]
@@ -27,9 +27,19 @@ def weightless_tensors() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # a copy of a module asks where its weights lie; the answer is of no account
         warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor", UserWarning)
-        fake = FakeTensorMode(allow_non_fake_inputs=True)
+        fake = _OneMode(allow_non_fake_inputs=True)
         with fake, _WhatIsRead(fake):
             yield
+
+
+class _OneMode(FakeTensorMode):  # type: ignore[no-untyped-call]
+    """Stays one when a tensor is copied with all that belongs to it.
+
+    A copy of it would free the same weak references to storages a second time, and with them memory that is in use.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _OneMode:
+        return self
 
 
 class _WhatIsRead(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -51,4 +61,6 @@ class _WhatIsRead(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = func(*args, **named)
         # Module.to() exchanges a weight only when nothing else knows it, not even weakly
         self._known.clear()
+        if isinstance(made, FakeTensor) and made.constant is not None:
+            made.constant = None  # a real number behind the tensor, which keeps a module from being copied
         return made

@@ -104,7 +104,7 @@ def train_on_noise(preset: Preset, device: str, on_iteration: Callable[[int], bo
     """Trains a new model of this preset on crops without faces, and throws it away.
 
     Args:
-        preset: Network and training.
+        preset: Network and training. Pretrained weights are not looked for; what is frozen stays frozen, at random.
         device: "auto", or a device of PyTorch.
         on_iteration: Told after each iteration how many there have been; False ends it.
         faces: How many crops each identity has.
@@ -113,7 +113,7 @@ def train_on_noise(preset: Preset, device: str, on_iteration: Callable[[int], bo
         SettingsError: The preset learns nothing.
         TrainingError: The device's memory is full.
     """
-    crops = _noise(preset, faces)
+    preset, crops = _from_random(preset), _noise(preset, faces)
     done = 0
 
     def on_progress(_: Progress) -> bool:
@@ -174,6 +174,15 @@ def _each_phase(preset: Preset) -> Iterator[Preset]:
     for phase in phases:
         whole = phase.model_copy(update={"until_iteration": None, "until_share": None})
         yield preset.model_copy(update={"training": preset.training.model_copy(update={"phases": (whole,)})})
+
+
+def _from_random(preset: Preset) -> Preset:
+    """The preset without pretrained weights, which may not be on this machine and change neither time nor memory."""
+    encoder = preset.model.encoder
+    if encoder.weights == "none":
+        return preset
+    model = preset.model.model_copy(update={"encoder": encoder.model_copy(update={"weights": "none"})})
+    return preset.model_copy(update={"model": model})
 
 
 def _noise(preset: Preset, count: int) -> FaceCodes:
