@@ -40,8 +40,8 @@ _LEAST_RATIO = 1.4
 """Pixels of a level for one of a view: with fewer, a finer level is sampled."""
 
 _MOST_SAMPLES = 4
-_BLUR_BEYOND = 1 / 30
-"""Of a view's side: standard deviation of the blur beyond the frame."""
+_BLURS_BEYOND, _FAR_BEYOND = (1 / 100, 1 / 12), 0.1
+"""Standard deviations of the blur at the frame's border and far beyond it, and what is far, in sides of the view."""
 
 
 class Sight:
@@ -96,8 +96,8 @@ class Sight:
     def seen(self, square_from_view: Transform, side: int) -> Pixels:
         """A square of the frame, (side, side, 3) float32 AP1 scene-linear.
 
-        Beyond the frame its border goes on, blurred: in the streaks of a border that is merely repeated, and before
-        black or grey, half a face is lost more often and its landmarks lie further off.
+        Beyond the frame its border goes on, the more blurred the further: in the streaks of a border that is merely
+        repeated, and before black or grey, half a face is lost more often and its landmarks lie further off.
 
         Args:
             square_from_view: Takes the view's pixels to the plate's, in square pixels.
@@ -107,13 +107,21 @@ class Sight:
         corners = apply_transform(square_from_view, [(0, 0), (side, 0), (0, side), (side, side)])
         if self.share_inside(corners) == 1:
             return light
-        steps = np.arange(side) + 0.5
-        left, top, right, bottom = self.bounds
+        beyond = self._beyond(square_from_view, side)
+        sharp, soft = (
+            cv2.GaussianBlur(light, (0, 0), side * blur, borderType=cv2.BORDER_REPLICATE) for blur in _BLURS_BEYOND
+        )
+        far = np.minimum(beyond / _FAR_BEYOND, 1)
+        return np.asarray(np.where(beyond > 0, sharp + far * (soft - sharp), light), np.float32)
+
+    def _beyond(self, square_from_view: Transform, side: int) -> Pixels:
+        """(side, side, 1) float32: how far beyond the frame each pixel of a view lies, in sides of the view; else 0."""
+        steps = np.arange(side, dtype=np.float32) + np.float32(0.5)
         (a, b, shift_x), (c, d, shift_y) = square_from_view
         x, y = a * steps + b * steps[:, None] + shift_x, c * steps + d * steps[:, None] + shift_y
-        is_outside = (x < left) | (x > right) | (y < top) | (y > bottom)
-        blurred = cv2.GaussianBlur(light, (0, 0), side * _BLUR_BEYOND, borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(np.where(is_outside[..., None], blurred, light), np.float32)
+        left, top, right, bottom = self.bounds
+        away = np.maximum(np.maximum(left - x, x - right), np.maximum(top - y, y - bottom))
+        return np.asarray(np.maximum(away, 0) / (scale_of(square_from_view) * side), np.float32)[..., None]
 
     def _sampled(self, plate_from_view: Transform, side: int) -> Pixels:
         target = Box(0, 0, side, side)
