@@ -87,8 +87,9 @@ class MatteFigures:
     learning_s: float | None
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A table: what, IoU, lowest, frames, flicker, wanted."""
-        return [
+        """A table: its heads, then its rows."""
+        heads = ("mattes", "IoU at 0.5", "lowest", "frames", "flicker", "wanted")
+        rows = [
             (
                 one.what,
                 f"{one.iou:.3f}",
@@ -99,6 +100,7 @@ class MatteFigures:
             )
             for one in self.scores
         ]
+        return [heads, *rows]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -139,11 +141,11 @@ def measure(
     size: int = DEFAULT_SIZE,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
-) -> MatteFigures:
+) -> MatteFigures | None:
     """Renders performers, finds their faces, draws and learns mattes, and holds them against the exact ones.
 
-    The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has neither
-    hair over the brow nor glasses, so those are not measured.
+    The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has
+    neither hair over the brow nor glasses, so those are not measured.
 
     Args:
         side: Of the pictures, in pixels; a face's square spans about 0.65 of it.
@@ -156,8 +158,11 @@ def measure(
         cache_folder: Where painted identities are kept.
         on_progress: Told after each performer; False stops.
 
+    Returns:
+        What was measured; None when it was stopped.
+
     Raises:
-        SettingsError: Nothing was left to measure.
+        SettingsError: No face was found in any of the frames.
     """
     drawn: list[_Overlap] = []
     kept: dict[str, list[list[_Overlap]]] = {}
@@ -172,7 +177,7 @@ def measure(
             beyond += stage.beyond_outline()
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
             if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
-                break
+                return None
         for index, (identity, performance) in enumerate(hands):
             take = Take(performance, identity, (side, side))
             stage = _Stage.render(Path(name) / f"hand{identity}", identity, take, hand_frames, cache_folder)
@@ -181,8 +186,9 @@ def measure(
             seconds.append(spent)
             for what, overlaps in (("drawn", before), ("learned", after)):
                 kept.setdefault(what, []).append(overlaps)
-            if not on_progress(Progress("hands", len(free) + index + 1, total, f"identity {identity}")):
-                break
+            done = len(free) + index + 1
+            if not on_progress(Progress("hands", done, total, f"identity {identity}")) and done < total:
+                return None
     if not drawn and not kept:
         raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
     scores = [_score("nothing crosses, drawn from landmarks", [drawn], 0.96, False)] if drawn else []
