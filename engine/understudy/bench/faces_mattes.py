@@ -189,12 +189,14 @@ def measure(
             done = len(free) + index + 1
             if not on_progress(Progress("hands", done, total, f"identity {identity}")) and done < total:
                 return None
-    if not drawn and not kept:
+    kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None, bool]] = [
+        ("nothing crosses, drawn from landmarks", [drawn], 0.96, False),
+        ("a hand crosses, drawn, frames not painted", kept.get("drawn", []), None, True),
+        ("a hand crosses, learned, frames not painted", kept.get("learned", []), 0.93, True),
+    ]
+    scores = [_score(*kind) for kind in kinds if any(kind[1])]
+    if not scores:
         raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
-    scores = [_score("nothing crosses, drawn from landmarks", [drawn], 0.96, False)] if drawn else []
-    for what, wanted in (("drawn", None), ("learned", 0.93)):
-        if what in kept:
-            scores.append(_score(f"a hand crosses, {what}, frames not painted", kept[what], wanted, True))
     mean = np.mean(beyond, axis=0) if beyond else np.zeros(0)
     return MatteFigures(
         scores=tuple(scores),
