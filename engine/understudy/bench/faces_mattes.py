@@ -87,8 +87,9 @@ class MatteFigures:
     learning_s: float | None
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A table: what, IoU, lowest, frames, flicker, wanted."""
-        return [
+        """A table: its heads, then its rows."""
+        heads = ("mattes", "IoU at 0.5", "lowest", "frames", "flicker", "wanted")
+        rows = [
             (
                 one.what,
                 f"{one.iou:.3f}",
@@ -99,6 +100,7 @@ class MatteFigures:
             )
             for one in self.scores
         ]
+        return [heads, *rows]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -139,7 +141,7 @@ def measure(
     size: int = DEFAULT_SIZE,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
-) -> MatteFigures:
+) -> MatteFigures | None:
     """Renders performers, finds their faces, draws and learns mattes, and holds them against the exact ones.
 
     The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has
@@ -156,8 +158,11 @@ def measure(
         cache_folder: Where painted identities are kept.
         on_progress: Told after each performer; False stops.
 
+    Returns:
+        What was measured; None when it was stopped.
+
     Raises:
-        SettingsError: Nothing was left to measure.
+        SettingsError: No face was found in any of the frames.
     """
     drawn: list[_Overlap] = []
     kept: dict[str, list[list[_Overlap]]] = {}
@@ -172,7 +177,7 @@ def measure(
             beyond += stage.beyond_outline()
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
             if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
-                break
+                return None
         for index, (identity, performance) in enumerate(hands):
             take = Take(performance, identity, (side, side))
             stage = _Stage.render(Path(name) / f"hand{identity}", identity, take, hand_frames, cache_folder)
@@ -181,14 +186,17 @@ def measure(
             seconds.append(spent)
             for what, overlaps in (("drawn", before), ("learned", after)):
                 kept.setdefault(what, []).append(overlaps)
-            if not on_progress(Progress("hands", len(free) + index + 1, total, f"identity {identity}")):
-                break
-    if not drawn and not kept:
+            done = len(free) + index + 1
+            if not on_progress(Progress("hands", done, total, f"identity {identity}")) and done < total:
+                return None
+    kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None, bool]] = [
+        ("nothing crosses, drawn from landmarks", [drawn], 0.96, False),
+        ("a hand crosses, drawn, frames not painted", kept.get("drawn", []), None, True),
+        ("a hand crosses, learned, frames not painted", kept.get("learned", []), 0.93, True),
+    ]
+    scores = [_score(*kind) for kind in kinds if any(kind[1])]
+    if not scores:
         raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
-    scores = [_score("nothing crosses, drawn from landmarks", [drawn], 0.96, False)] if drawn else []
-    for what, wanted in (("drawn", None), ("learned", 0.93)):
-        if what in kept:
-            scores.append(_score(f"a hand crosses, {what}, frames not painted", kept[what], wanted, True))
     mean = np.mean(beyond, axis=0) if beyond else np.zeros(0)
     return MatteFigures(
         scores=tuple(scores),

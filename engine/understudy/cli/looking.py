@@ -61,6 +61,9 @@ def faces(
             f"faceset {faceset['identity']}: {faceset['crops']} crops of {faceset['size']} px, "
             f"{faceset['enlarged']} enlarged{lacks}"
         )
+    for matte in facts["mattes"]:
+        unused = "" if matte["is_taken"] else "; matte.learned=false leaves it out"
+        say(f"matte of {matte['identity']} learned from frame {matte['painted']}{unused}")
     if facts["sheet"]:
         say(facts["sheet"])
 

@@ -30,7 +30,7 @@ def matte(
     ] = None,
     iterations: Annotated[int, typer.Option(min=1, help="Iteration to reach.")] = 1500,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="The longest that it learns now.")] = None,
-    size: Annotated[int, typer.Option(help="Side of the crops that the network sees, in pixels.")] = 256,
+    size: Annotated[int, typer.Option(help="Side of the crops that the network sees, in pixels.")] = 192,
     seed: Annotated[int, typer.Option(min=0, help="The same seed learns the same matte.")] = 0,
     remove: Annotated[bool, typer.Option("--remove", help="Forget what the shot has learned.")] = False,
     dry_run: Annotated[bool, DRY_RUN] = False,

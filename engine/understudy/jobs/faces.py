@@ -22,7 +22,7 @@ from understudy.jobs.track_sheet import write_track_sheet
 from understudy.plates import format_frames
 from understudy.settings.project import NOBODY, ProjectFolder, sole_writer
 
-__all__ = ["CropsOfShot", "FacesOfShot", "describe_faces"]
+__all__ = ["CropsOfShot", "FacesOfShot", "MatteOfShot", "describe_faces"]
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_TRACKS = 100
@@ -52,6 +52,27 @@ class CropsOfShot:
         return {**vars(self), "without_crop": _range(self.without_crop)}
 
 
+@dataclass(frozen=True)
+class MatteOfShot:
+    """The matte that a shot has learned of one identity's face.
+
+    Attributes:
+        identity: Whose.
+        painted: The frames that an artist painted for it.
+        iteration: How long it has learned.
+        is_taken: False where the settings leave it out.
+    """
+
+    identity: str
+    painted: tuple[int, ...]
+    iteration: int
+    is_taken: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**vars(self), "painted": _range(self.painted)}
+
+
 @dataclass(frozen=True, eq=False)
 class FacesOfShot:
     """What was found in a shot.
@@ -65,6 +86,7 @@ class FacesOfShot:
         native_px: How many plate pixels the square of the main face spans, by frame: of the identity that has the
             largest of the assigned tracks, or of the largest track when none is assigned.
         facesets: Those that hold crops of the shot.
+        mattes: What the shot has learned from painted frames.
         sheet: A picture of the tracks; None when none was asked for, or there are none.
     """
 
@@ -75,6 +97,7 @@ class FacesOfShot:
     identities: dict[int, str]
     native_px: dict[int, float]
     facesets: tuple[CropsOfShot, ...]
+    mattes: tuple[MatteOfShot, ...]
     sheet: Path | None
 
     def to_json(self) -> dict[str, Any]:
@@ -104,6 +127,7 @@ class FacesOfShot:
             if sizes
             else None,
             "facesets": [faceset.to_json() for faceset in self.facesets],
+            "mattes": [matte.to_json() for matte in self.mattes],
             "sheet": str(self.sheet) if self.sheet else "",
         }
 
@@ -146,6 +170,7 @@ def describe_faces(
         identities={track.number: tracks.assignments.identity_of(track) for track in tracks.tracks},
         native_px={number: native_px(one.aligned_from_plate) for number, one in main.items()},
         facesets=_facesets(folder, tracks),
+        mattes=_mattes(folder, shot_name),
         sheet=sheet,
     )
 
@@ -185,6 +210,21 @@ def _facesets(folder: ProjectFolder, tracks: FoundTracks) -> tuple[CropsOfShot, 
             without = tuple(n for n in sorted(found) if n not in own or not _is_of(own[n], found[n]))
             holding.append(CropsOfShot(identity, faceset.size, len(own), enlarged, without))
     return tuple(holding)
+
+
+def _mattes(folder: ProjectFolder, shot: str) -> tuple[MatteOfShot, ...]:
+    known = {name: folder.learned_matte(shot, name) for name in folder.project.identities}
+    there = {name: path for name, path in known.items() if path.is_file()}
+    if not there:
+        return ()
+    from understudy.jobs.learned_matte import read_learned_facts  # loads torch, which a shot without one need not
+
+    is_taken = folder.matte_settings(shot).learned
+    facts = {name: read_learned_facts(path) for name, path in there.items()}
+    return tuple(
+        MatteOfShot(name, tuple(values.get("frames", ())), int(values.get("iteration", 0)), is_taken)
+        for name, values in facts.items()
+    )
 
 
 def _is_of(record: CropRecord, face: Face) -> bool:

@@ -41,7 +41,7 @@ from understudy.training.matte_trainer import MatteSamples, MatteTrainer
 __all__ = ["DEFAULT_ITERATIONS", "DEFAULT_SIZE", "LearntMatte", "planned_matte", "remove_matte", "run_matte"]
 
 DEFAULT_ITERATIONS = 1500
-DEFAULT_SIZE = 256
+DEFAULT_SIZE = 192
 """Side of the crops that the network sees, in pixels; the plate's own edges are found afterwards."""
 
 _LOGGER = logging.getLogger(__name__)

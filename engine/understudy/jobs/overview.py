@@ -69,6 +69,8 @@ def _describe_shot(folder: ProjectFolder, name: str) -> dict[str, Any]:
         "colorspace": entry.colorspace or "",
         "layer": entry.layer or "",
         "tracks": str(folder.tracks_file(name) or ""),
+        "matte": str(folder.artist_matte(name) or ""),
+        "learned_mattes": [one for one in folder.project.identities if folder.learned_matte(name, one).is_file()],
         "is_searched": folder.faces_file(name).is_file(),
         "results": str(results) if (results / "manifest.jsonl").is_file() else "",
     }
