@@ -22,7 +22,7 @@ import numpy.typing as npt
 from understudy.color import ColorConfig, TrainingSpace
 from understudy.durable import append_line, write_text
 from understudy.errors import FacesetError
-from understudy.faces.alignment import native_px, template
+from understudy.faces.alignment import is_template, native_px, template
 from understudy.faces.crop import FaceCrop
 from understudy.faces.face import Alignment
 from understudy.plates import Frame, read_frame, write_frame
@@ -207,11 +207,18 @@ class Faceset:
                 str(values["ocio"]),
                 shots,
             )
+            is_aligned_alike = is_template(values["template"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FacesetError(
                 f"{folder / 'faceset.json'} is damaged ({error}). Delete {folder} and run extract again.",
                 path=str(folder),
             ) from error
+        if not is_aligned_alike:
+            raise FacesetError(
+                f"The faces of faceset '{faceset.identity}' were aligned by an earlier version, otherwise than new ones. "
+                f"Delete {folder} and run extract again; it is made from the plates.",
+                path=str(folder),
+            )
         return faceset.with_records_on_disk()
 
     def with_records_on_disk(self) -> Faceset:

@@ -12,14 +12,14 @@ import numpy as np
 from understudy.color import pinned_name
 from understudy.durable import sweep
 from understudy.errors import NoFaceError, SettingsError
-from understudy.faces.alignment import native_px
+from understudy.faces.alignment import native_px, with_view
 from understudy.faces.crop import FaceCrop, crop_face, crop_region
 from understudy.faces.cuts import frame_look
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, FoundFrame, append_found_frame, read_found_frames
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.geometry import Box
-from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
+from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice, warn_of_filled
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.jobs.tracks import shot_tracks
@@ -32,7 +32,7 @@ from understudy.settings.project import ProjectFolder
 __all__ = ["Extracted", "find_faces", "run_extract", "search_stamp"]
 
 _LOGGER = logging.getLogger(__name__)
-_FINDER = "finder-1"
+_FINDER = "finder-2"
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def run_extract(
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     tracks = read_found_tracks(folder, shot)
     warn_of_choice(tracks, identity)
-    alignments = {
-        number: alignment for number, alignment in tracks.alignments(identity).items() if number in set(chosen)
-    }
+    solved = {number: one for number, one in tracks.alignments(identity).items() if number in set(chosen)}
+    warn_of_filled(shot_name, solved.values())
+    alignments = {number: one for number, one in solved.items() if not one.is_filled}
     if not alignments:
         if Faceset.exists(faceset.folder):
             faceset.with_records_on_disk().without_crops(shot.name, frozenset(chosen))
@@ -110,7 +110,7 @@ def run_extract(
         entry = folder.shot(shot_name)
         normalisation = Normalisation(folder.project.white_balance, entry.exposure, entry.white_balance)
         faceset = faceset.finished_shot(shot.name, shot.space.name, frozenset(chosen), normalisation, stamps)
-    without = tuple(number for number in chosen if number not in alignments)
+    without = tuple(number for number in chosen if number not in solved)
     if without:
         _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
     return Extracted(
@@ -146,7 +146,8 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
 
     with FaceFinder() as finder, closing(frames_in_order(missing, read)) as pictures:
         for number, (pixels, window, look) in pictures:
-            faces = finder.find(pixels, window, number, shot.pixel_aspect)
+            found = finder.find(pixels, window, number, shot.pixel_aspect)
+            faces = tuple(with_view(face, pixels, window, shot.pixel_aspect) for face in found)
             append_found_frame(path, FoundFrame(number, faces, stamps[number], look))
             done += 1
             if not on_progress(Progress("finding faces", done, len(frames), f"frame {number}")) and done < len(frames):
