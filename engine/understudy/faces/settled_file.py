@@ -35,10 +35,11 @@ def digest_of(run: Sequence[Face]) -> str:
 
 def read_settled(folder: Path, digest: str) -> Settled | None:
     """What `write_settled` kept under this name; None when it is not there, or damaged."""
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    try:
         with (folder / f"{digest}.npz").open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return Settled(kept["landmarks"].astype(np.float64), kept["belief"].astype(np.float64) / 255)
-    return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def write_settled(folder: Path, digest: str, settled: Settled) -> Settled:

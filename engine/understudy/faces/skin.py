@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,8 @@ SKIN_LANDMARKS = 468
 """The first landmarks lie on the skin; the others, the irises, turn beneath it."""
 
 _SMOOTHED = 1 / 64
-"""Reach of the mean of the flow about a landmark, as a share of the view: finer is noise, coarser mixes nose and cheek."""
+"""Reach of the mean of the flow about a landmark, as a share of the view: finer is noise, coarser mixes nose and
+cheek."""
 
 _TRUSTED_OVER = 1 / 40
 _NOISE_SQUARED = 4.0
@@ -68,7 +70,7 @@ def measure_moves(views: Sequence[FaceView | None], landmarks_view: _Floats, gap
     layout = _Layout(np.median(landmarks_view, axis=0))
     places = [layout.places(landmarks) for landmarks in landmarks_view]
     bent = [None if view is None else _bent(view.pixels, place) for view, place in zip(views, places, strict=True)]
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     rows: list[tuple[int, int]] = []
     moved, trust = [], []
@@ -111,7 +113,7 @@ class _Layout:
         self._inner = cv2.erode(face, np.ones((2 * _BORDER + 1, 2 * _BORDER + 1), np.uint8))
 
     def holds(self, points: Points) -> npt.NDArray[np.bool_]:
-        """(N,): whether points of a bent view lie on the face, and not at its outline, which is no place on the skin."""
+        """(N,): whether points of a bent view lie on the face, and not at its outline, which is no place on skin."""
         cells = np.clip(points.astype(np.int_), 0, VIEW_SIDE - 1)
         return np.asarray(self._inner[cells[:, 1], cells[:, 0]] > 0)
 
@@ -127,7 +129,7 @@ def _bent(pixels: _Picture, places: npt.NDArray[np.float32]) -> _Picture:
     return np.asarray(picture, np.uint8)
 
 
-def _shift(flow: cv2.DISOpticalFlow, before: _Picture, after: _Picture, points: Points) -> tuple[Points, _Floats]:
+def _shift(flow: Any, before: _Picture, after: _Picture, points: Points) -> tuple[Points, _Floats]:
     """Displacement (468, 2) at the points, and likeness (468,) -1..1 of the pictures there."""
     field = flow.calc(before, after, None)
     centres = np.arange(VIEW_SIDE, dtype=np.float32)

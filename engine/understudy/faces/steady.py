@@ -35,8 +35,8 @@ def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None 
     """A track's alignments, steady over time, one for each frame from its first face to its last, ascending.
 
     Three steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
-    frames (`settled_landmarks`). Each frame's alignment is fitted to them, and position, size and roll are smoothed by as
-    much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered counts
+    frames (`settled_landmarks`). Each frame's alignment is fitted to them, and position, size and roll are smoothed by
+    as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered counts
     less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in from the frames
     around.
 
@@ -127,8 +127,10 @@ def _to_view(face: Face, pixel_aspect: float) -> Transform:
 
 
 def _confidence(certainty: _Floats, rows: npt.NDArray[np.int_], scores: _Floats) -> _Floats:
-    """(N,): the detector's score times how much of the face is seen; of filled frames half of the nearest frame's,
-    and less with each frame further away."""
+    """(N,): the detector's score times how much of the face is seen.
+
+    Filled frames have half of the nearest frame's, and less with each frame further away.
+    """
     places = np.arange(len(certainty))
     known = places[certainty > 0]
     own = np.zeros(len(certainty))
