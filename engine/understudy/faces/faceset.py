@@ -215,8 +215,8 @@ class Faceset:
             ) from error
         if not is_aligned_alike:
             raise FacesetError(
-                f"The faces of faceset '{faceset.identity}' were aligned by an earlier version, otherwise than new ones "
-                f"are. Delete {folder} and run extract again; it is made from the plates.",
+                f"The faces of faceset '{faceset.identity}' were aligned by an earlier version, unlike new ones. "
+                f"Delete {folder} and run extract again; it is made from the plates.",
                 path=str(folder),
             )
         return faceset.with_records_on_disk()

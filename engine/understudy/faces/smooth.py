@@ -26,9 +26,9 @@ def smoothed(values: _Floats, certainty: _Floats) -> _Floats:
 
     Each column x minimises |x - values|^2 + stiffness |third differences of x|^2, a smoothing spline on frames
     (Whittaker, "On a new method of graduation", 1923). It looks to both sides evenly, so it has no lag. Its stiffness
-    is the one that makes the values most probable (restricted maximum likelihood; Wahba, "A comparison of GCV and GML for
-    choosing the smoothing parameter", 1985): noise and liveliness of the movement are both told from the values. Rows
-    that lie far off count less, and so do sudden changes of the movement, which are then kept.
+    is the one that makes the values most probable (restricted maximum likelihood; Wahba, "A comparison of GCV and GML
+    for choosing the smoothing parameter", 1985): noise and liveliness of the movement are both told from the values.
+    Rows that lie far off count less, and so do sudden changes of the movement, which are then kept.
 
     Args:
         values: (N, D), a row for each frame; what stands in unknown rows does not matter.

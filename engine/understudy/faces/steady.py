@@ -36,9 +36,9 @@ def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None 
 
     Three steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
     frames (`settled_landmarks`). Each frame's alignment is fitted to them, and position, size and roll are smoothed by
-    as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered counts
-    less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in from the frames
-    around.
+    as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered
+    counts less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in from the
+    frames around.
 
     Across a cut, a longer gap, or where the main person's track was lost and found again, nothing is carried.
 
