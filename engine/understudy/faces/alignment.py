@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.faces.face import Alignment, Face
+from understudy.faces.head_shape import head_poses
 from understudy.faces.view import look_at
 from understudy.geometry import (
     Box,
@@ -150,23 +150,10 @@ def native_px(aligned_from_plate: Transform) -> float:
 
 
 def head_pose(face: Face, pixel_aspect: float = 1.0) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees, by fitting the average head to the landmarks and their rough depths.
-
-    The rotation is the orthogonal Procrustes solution (Kabsch, "A solution for the best rotation to relate two sets of
-    vectors", 1976).
-    """
-    chosen = list(STABLE_LANDMARKS)
-    square = apply_transform(square_pixels_from_plate(pixel_aspect), face.landmarks_plate[chosen])
-    seen = np.column_stack([square[:, 0], -square[:, 1], face.depths[chosen]])
-    head = np.array([values[:3] for values in _STABLE.values()])
-    weights = _weights() / _weights().sum()
-    seen_centred, head_centred = seen - weights @ seen, head - weights @ head
-    left, _, right = np.linalg.svd((seen_centred * weights[:, None]).T @ head_centred)
-    rotation = left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
-    yaw = math.degrees(math.atan2(rotation[0, 2], rotation[2, 2]))
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, float(rotation[1, 2])))))
-    roll = math.degrees(math.atan2(-rotation[1, 0], rotation[1, 1]))
-    return yaw, pitch, roll
+    """Yaw, pitch, roll in degrees of one face on its own (`head_shape.head_poses`)."""
+    square = apply_transform(square_pixels_from_plate(pixel_aspect), face.landmarks_plate)
+    yaw, pitch, roll = head_poses(square[None], face.depths[None].astype(np.float64), np.ones(1))[0]
+    return float(yaw), float(pitch), float(roll)
 
 
 def _weights() -> npt.NDArray[np.float64]:

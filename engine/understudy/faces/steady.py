@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from understudy.faces.alignment import STABLE_LANDMARKS, align_face, fit_alignment, head_pose
+from understudy.faces.alignment import STABLE_LANDMARKS, align_face, fit_alignment
 from understudy.faces.face import Alignment, Face
+from understudy.faces.head_shape import head_poses
 from understudy.faces.settle import Settled, settled_landmarks
 from understudy.faces.settled_file import digest_of, read_settled, write_settled
 from understudy.faces.skin import SKIN_LANDMARKS
 from understudy.faces.smooth import smoothed
 from understudy.faces.track import LONGEST_GAP, Track
-from understudy.geometry import Transform, apply_transform, inverse
+from understudy.geometry import Transform, apply_transform, inverse, square_pixels_from_plate
 
 __all__ = ["aligned_track"]
 
@@ -77,9 +78,9 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
     transforms = [_transform(values, pixel_aspect) for values in smoothed(placements, certainty)]
     shapes = np.zeros((len(certainty), landmarks.shape[1] * 2))
     poses = np.zeros((len(certainty), 3))
-    for row, points, face in zip(rows, landmarks, run, strict=True):
+    poses[rows] = _poses(run, landmarks, certainty[rows], pixel_aspect)
+    for row, points in zip(rows, landmarks, strict=True):
         shapes[row] = apply_transform(transforms[row], points).ravel()
-        poses[row] = head_pose(face, pixel_aspect)
     shapes, poses = smoothed(shapes, certainty), smoothed(poses, certainty)
     confidence = _confidence(certainty, rows, np.array([face.score for face in run]))
     return [
@@ -88,7 +89,7 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
             aligned_from_plate=transform,
             landmarks_plate=apply_transform(inverse(transform), shapes[row].reshape(-1, 2)),
             confidence=float(confidence[row]),
-            pose=(float(poses[row, 0]), float(poses[row, 1]), float(poses[row, 2])),
+            pose=_turned(poses[row]),
             is_filled=bool(certainty[row] == 0),
         )
         for row, transform in enumerate(transforms)
@@ -122,8 +123,22 @@ def _settled(run: Sequence[Face], in_view: _Floats, kept_in: Path | None) -> Set
     return write_settled(kept_in, digest, settled_landmarks(views, in_view))
 
 
+def _poses(run: Sequence[Face], landmarks: _Floats, certainty: _Floats, pixel_aspect: float) -> _Floats:
+    """(N, 3) degrees, without jumps by whole turns."""
+    square_from_plate = square_pixels_from_plate(pixel_aspect)
+    in_square = np.array([apply_transform(square_from_plate, points) for points in landmarks])
+    depths = np.array([face.depths for face in run], np.float64)
+    return np.asarray(np.unwrap(head_poses(in_square, depths, certainty), axis=0, period=360))
+
+
 def _to_view(face: Face, pixel_aspect: float) -> Transform:
     return face.view.view_from_plate if face.view else align_face(face, pixel_aspect).aligned_from_plate
+
+
+def _turned(angles: _Floats) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in -180..180 degrees."""
+    yaw, pitch, roll = ((float(angle) + 180) % 360 - 180 for angle in angles)
+    return yaw, pitch, roll
 
 
 def _confidence(certainty: _Floats, rows: npt.NDArray[np.int_], scores: _Floats) -> _Floats:
