@@ -43,7 +43,7 @@ def frames(folder: ProjectFolder, *where: str, sort: str | None = None) -> list[
         (["frame!=1002-1020"], [1001]),
         (["pose>70", "pitch<=-18"], [1019, 1020]),
         (["state!=used"], []),
-        (["yaw>=72", "filled=no", "roll=0", "exposure>-0.01", "confidence>0.8"], [1019, 1020]),
+        (["yaw>=72", "roll=0", "exposure>-0.01", "confidence>0.8"], [1019, 1020]),
     ],
 )
 def test_conditions_choose_crops(folder: ProjectFolder, where: list[str], wanted: list[int]) -> None:

@@ -13,7 +13,11 @@ from understudy.errors import UnknownNameError
 
 __all__ = ["PARTS", "bench_faces"]
 
-PARTS = {"finding": "understudy.bench.faces_finding", "mattes": "understudy.bench.faces_mattes"}
+PARTS = {
+    "finding": "understudy.bench.faces_finding",
+    "alignment": "understudy.bench.faces_alignment",
+    "mattes": "understudy.bench.faces_mattes",
+}
 """Each part's module: its `measure(on_progress)` returns a `Result`, or None when it was stopped."""
 
 
@@ -34,7 +38,7 @@ def bench_faces(
     ] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Measure finding and mattes, on synthetic performers with truth and on a photograph. Takes some minutes each."""
+    """Measure finding, alignment and mattes, on synthetic performers with truth and on a photograph. Some minutes each."""
     names = part or list(PARTS)
     for name in names:
         if name not in PARTS:

@@ -219,7 +219,7 @@ def _print_chosen(identity: str, chosen: CuratedFaceset) -> None:
         say(f"No crop of faceset {identity} is so.")
         return
     say(f"{len(rows)} of {len(chosen.faceset.records)} crops of {identity}")
-    shown = [{name: str(value) for name, value in row.items() if name != "filled"} for row in rows[:_MOST_LISTED]]
+    shown = [{name: str(value) for name, value in row.items()} for row in rows[:_MOST_LISTED]]
     widths = {name: max(len(name), *(len(row[name]) for row in shown)) for name in shown[0]}
     for row in ({name: name for name in widths}, *shown):
         say("  " + " ".join(row[name].rjust(width) for name, width in widths.items()))

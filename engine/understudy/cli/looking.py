@@ -52,6 +52,8 @@ def faces(
         say(f"and {facts['more_tracks']} smaller tracks")
     if facts["without_face"]:
         say(f"no face in {facts['without_face']}")
+    if facts["filled"]:
+        say(f"covered or not found, placed by the frames around: {facts['filled']}")
     if facts["native_px"]:
         sizes = facts["native_px"]
         say(f"the main face spans {sizes['smallest']:.0f} to {sizes['largest']:.0f} plate pixels")

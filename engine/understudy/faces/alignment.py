@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from understudy.faces.face import Alignment, Face
+from understudy.faces.head_shape import head_poses
+from understudy.faces.sight import Sight
+from understudy.faces.view import look_at
 from understudy.geometry import (
     Points,
     Transform,
@@ -25,8 +29,10 @@ __all__ = [
     "align_face",
     "fit_alignment",
     "head_pose",
+    "is_template",
     "native_px",
     "template",
+    "with_view",
 ]
 
 FACE_HEIGHT = 0.72
@@ -38,41 +44,74 @@ _CENTIMETRES = 15.33
 _MIDDLE_Y = 0.25
 """Height in the head's own centimetres that comes to the square's middle: above the face's, for the jaw's sake."""
 
+_SAME = 1e-4
+"""A tenth of a pixel of a crop of 1024: what files round templates by is less."""
+
 _STABLE: dict[int, tuple[float, float, float, float]] = {
     33: (-4.445, 2.660, 3.170, 1.0),
     133: (-1.674, 2.569, 3.714, 1.0),
     362: (1.674, 2.569, 3.714, 1.0),
     263: (4.445, 2.660, 3.170, 1.0),
     168: (0.0, 3.293, 5.283, 1.0),
-    6: (0.0, 2.604, 5.754, 1.0),
-    197: (0.0, 1.992, 6.307, 1.0),
-    195: (0.0, 1.426, 6.900, 0.8),
-    5: (0.0, 0.816, 7.508, 0.6),
-    4: (0.0, 0.050, 7.798, 0.6),
-    2: (0.0, -1.328, 6.132, 0.8),
-    98: (-1.455, -1.299, 5.331, 0.6),
-    327: (1.455, -1.299, 5.331, 0.6),
-    70: (-5.682, 4.059, 2.933, 0.25),
-    105: (-4.099, 5.061, 4.393, 0.25),
-    107: (-1.444, 4.931, 5.292, 0.25),
-    336: (1.444, 4.931, 5.292, 0.25),
-    334: (4.099, 5.061, 4.393, 0.25),
-    300: (5.682, 4.059, 2.933, 0.25),
+    8: (0.0, 4.027, 5.229, 1.0),
+    55: (-1.252, 4.221, 5.035, 0.75),
+    65: (-2.694, 4.710, 4.823, 0.75),
+    52: (-3.778, 4.746, 4.462, 0.75),
+    285: (1.252, 4.221, 5.035, 0.75),
+    295: (2.694, 4.710, 4.823, 0.75),
+    282: (3.778, 4.746, 4.462, 0.75),
+    222: (-2.678, 4.116, 4.325, 0.5),
+    223: (-3.513, 4.188, 4.272, 0.5),
+    224: (-4.211, 4.034, 4.024, 0.5),
+    442: (2.678, 4.116, 4.325, 0.5),
+    443: (3.513, 4.188, 4.272, 0.5),
+    444: (4.211, 4.034, 4.024, 0.5),
+    104: (-4.399, 5.963, 3.534, 0.5),
+    69: (-3.017, 6.251, 4.286, 0.5),
+    151: (0.0, 6.263, 4.862, 0.5),
+    299: (3.017, 6.251, 4.286, 0.5),
+    333: (4.399, 5.963, 3.534, 0.5),
+    2: (0.0, -1.328, 6.132, 0.5),
+    94: (0.0, -1.163, 6.637, 0.5),
+    4: (0.0, 0.050, 7.798, 0.25),
+    5: (0.0, 0.816, 7.508, 0.25),
+    98: (-1.455, -1.299, 5.331, 0.25),
+    327: (1.455, -1.299, 5.331, 0.25),
+    228: (-4.545, 1.731, 3.338, 0.25),
+    229: (-3.948, 1.576, 3.712, 0.25),
+    230: (-3.185, 1.578, 3.963, 0.25),
+    450: (3.185, 1.578, 3.963, 0.25),
+    449: (3.948, 1.576, 3.712, 0.25),
+    448: (4.545, 1.731, 3.338, 0.25),
 }
 """Landmark: x to the picture's right, y up, z towards the camera in centimetres of an average head, and its weight.
 
-Eye corners and the bridge of the nose move least with expression; brows move most and count least. Jaw, lips and cheeks
-are left out, so that a face does not slide in its crop when it talks."""
+Weights are what each brings: a landmark that the face mesh puts in the wrong place for some performers, whose skin is
+too smooth to be followed, or that moves with expression, counts less; chosen on six synthetic performers, tested on six
+others (docs/decisions/0014-alignment-of-a-shot.md). Jaw, lips and cheeks are left out, so that a face does not slide in
+its crop when it talks."""
 
 STABLE_LANDMARKS: tuple[int, ...] = tuple(_STABLE)
 """The landmarks that alignment rests on."""
 
 
 def template() -> Points:
-    """(19, 2) float64: where the stable landmarks of an average frontal face lie in the unit square."""
+    """(35, 2) float64: where the stable landmarks of an average frontal face lie in the unit square."""
     head = np.array([values[:2] for values in _STABLE.values()])
     scale = FACE_HEIGHT / _CENTIMETRES
     return np.column_stack([0.5 + head[:, 0] * scale, 0.5 - (head[:, 1] - _MIDDLE_Y) * scale])
+
+
+def is_template(values: Any) -> bool:
+    """Whether values that a faceset or a snapshot carries are this version's `template`.
+
+    Faces that were aligned by another one lie otherwise in their square: they must not be mixed.
+    """
+    try:
+        other = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        return False
+    return other.shape == template().shape and bool(np.abs(other - template()).max() < _SAME)
 
 
 def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transform:
@@ -88,9 +127,20 @@ def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transfo
 
 
 def align_face(face: Face, pixel_aspect: float = 1.0) -> Alignment:
-    """The alignment of one face on its own; `track.stabilise` makes it steady over a shot."""
+    """The alignment of one face on its own; `steady.aligned_track` solves it over a shot."""
     aligned_from_plate = fit_alignment(face.landmarks_plate, pixel_aspect)
     return Alignment(face.frame, aligned_from_plate, face.landmarks_plate, face.score, head_pose(face, pixel_aspect))
+
+
+def with_view(face: Face, sight: Sight) -> Face:
+    """The face with a view of it, by which `steady.aligned_track` measures how it moves.
+
+    Args:
+        face: As it was found.
+        sight: Its frame.
+    """
+    pixel_aspect = float(sight.square_from_plate[0, 0])
+    return replace(face, view=look_at(sight, fit_alignment(face.landmarks_plate, pixel_aspect)))
 
 
 def native_px(aligned_from_plate: Transform) -> float:
@@ -99,23 +149,10 @@ def native_px(aligned_from_plate: Transform) -> float:
 
 
 def head_pose(face: Face, pixel_aspect: float = 1.0) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees, by fitting the average head to the landmarks and their rough depths.
-
-    The rotation is the orthogonal Procrustes solution (Kabsch, "A solution for the best rotation to relate two sets of
-    vectors", 1976).
-    """
-    chosen = list(STABLE_LANDMARKS)
-    square = apply_transform(square_pixels_from_plate(pixel_aspect), face.landmarks_plate[chosen])
-    seen = np.column_stack([square[:, 0], -square[:, 1], face.depths[chosen]])
-    head = np.array([values[:3] for values in _STABLE.values()])
-    weights = _weights() / _weights().sum()
-    seen_centred, head_centred = seen - weights @ seen, head - weights @ head
-    left, _, right = np.linalg.svd((seen_centred * weights[:, None]).T @ head_centred)
-    rotation = left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
-    yaw = math.degrees(math.atan2(rotation[0, 2], rotation[2, 2]))
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, float(rotation[1, 2])))))
-    roll = math.degrees(math.atan2(-rotation[1, 0], rotation[1, 1]))
-    return yaw, pitch, roll
+    """Yaw, pitch, roll in degrees of one face on its own (`head_shape.head_poses`)."""
+    square = apply_transform(square_pixels_from_plate(pixel_aspect), face.landmarks_plate)
+    yaw, pitch, roll = head_poses(square[None], face.depths[None].astype(np.float64), np.ones(1))[0]
+    return float(yaw), float(pitch), float(roll)
 
 
 def _weights() -> npt.NDArray[np.float64]:

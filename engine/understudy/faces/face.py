@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from understudy.durable import append_line
 from understudy.errors import FaceError
+from understudy.faces.view import FaceView
 from understudy.geometry import Points, Transform
 
 __all__ = ["Alignment", "Face", "FoundFrame", "append_found_frame", "read_found_frames"]
@@ -28,12 +29,14 @@ class Face:
         landmarks_plate: (478, 2) float64 plate pixels, in the order of mediapipe's face mesh with irises.
         depths: (478,) float32, square pixels towards the camera from the head's middle; rough.
         score: 0..1, how far the landmarks can be believed (`mesh.Measured.score`).
+        view: What the face looks like, by which its motion is measured; None where nobody looked.
     """
 
     frame: int
     landmarks_plate: Points
     depths: npt.NDArray[np.float32]
     score: float
+    view: FaceView | None = None
 
     @cached_property
     def box(self) -> tuple[float, float, float, float]:
@@ -43,11 +46,12 @@ class Face:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, points rounded to a thousandth of a pixel."""
-        return {
+        values = {
             "landmarks": np.round(self.landmarks_plate, 3).tolist(),
             "depths": np.round(self.depths.astype(np.float64), 1).tolist(),
             "score": round(self.score, 4),
         }
+        return values if self.view is None else {**values, "view": self.view.to_json()}
 
     @staticmethod
     def from_json(frame: int, values: Mapping[str, Any]) -> Face:
@@ -56,7 +60,8 @@ class Face:
         depths = np.asarray(values["depths"], dtype=np.float32)
         if landmarks.shape != (478, 2) or depths.shape != (478,):
             raise ValueError("a face has 478 landmarks")
-        return Face(frame, landmarks, depths, float(values["score"]))
+        view = FaceView.from_json(values["view"]) if "view" in values else None
+        return Face(frame, landmarks, depths, float(values["score"]), view)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +75,8 @@ class Alignment:
         confidence: 0..1.
         pose: Yaw, pitch and roll of the head in degrees: looking to the picture's right, up, and tilting clockwise are
             positive.
+        is_filled: True where the face was not found, or is covered, and the rest of its track says where it must be.
+            Such a frame is swapped, with little confidence; nothing is learned from it.
     """
 
     frame: int
@@ -77,6 +84,7 @@ class Alignment:
     landmarks_plate: Points
     confidence: float
     pose: tuple[float, float, float]
+    is_filled: bool = False
 
 
 @dataclass(frozen=True, eq=False)

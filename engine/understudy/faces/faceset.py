@@ -24,7 +24,7 @@ import numpy.typing as npt
 from understudy.color import ColorConfig, TrainingSpace
 from understudy.durable import append_line, write_text
 from understudy.errors import FacesetError, WriteError
-from understudy.faces.alignment import native_px, template
+from understudy.faces.alignment import is_template, native_px, template
 from understudy.faces.crop import FaceCrop
 from understudy.faces.curation import NOTHING_DECIDED, CropKey, Curation, read_curation
 from understudy.faces.face import Alignment
@@ -50,7 +50,6 @@ class CropRecord:
         face_rgb: Median colour inside the core matte: AP1, scene-linear.
         stamp: What it was made from and how; another stamp means that it must be made again.
         measures: Sharpness and look; None for a crop from before they were kept, which the next extract makes again.
-        is_filled: The face was not seen in this frame: its alignment was filled in from the frames around.
     """
 
     shot: str
@@ -59,7 +58,6 @@ class CropRecord:
     face_rgb: tuple[float, float, float]
     stamp: str
     measures: Measures | None = None
-    is_filled: bool = False
 
     @property
     def frame(self) -> int:
@@ -89,7 +87,6 @@ class CropRecord:
             "face_rgb": list(self.face_rgb),
             "stamp": self.stamp,
             **(self.measures.to_json() if self.measures else {}),
-            **({"filled": True} if self.is_filled else {}),
         }
 
     @staticmethod
@@ -111,7 +108,6 @@ class CropRecord:
             (red, green, blue),
             str(values["stamp"]),
             Measures.from_json(values),
-            bool(values.get("filled", False)),
         )
 
 
@@ -245,11 +241,18 @@ class Faceset:
                 str(values["ocio"]),
                 shots,
             )
+            is_aligned_alike = is_template(values["template"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FacesetError(
                 f"{folder / 'faceset.json'} is damaged ({error}). Delete {folder} and run extract again.",
                 path=str(folder),
             ) from error
+        if not is_aligned_alike:
+            raise FacesetError(
+                f"The faces of faceset '{faceset.identity}' were aligned by an earlier version, unlike new ones. "
+                f"Delete {folder} and run extract again; it is made from the plates.",
+                path=str(folder),
+            )
         return faceset.with_records_on_disk()
 
     def on_disk(self) -> Faceset:

@@ -1,33 +1,25 @@
-"""Faces over time: links the faces of a shot into tracks and makes each track's alignment steady."""
+"""Faces over time: links the faces of a shot into tracks."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
-from scipy.signal import savgol_filter
 
-from understudy.faces.alignment import align_face
 from understudy.faces.cuts import is_cut
-from understudy.faces.face import Alignment, Face, FoundFrame
-from understudy.geometry import Transform, apply_transform, inverse
+from understudy.faces.face import Face, FoundFrame
 
-__all__ = ["Track", "aligned_track", "cut_frames", "link_tracks", "main_track", "stabilise"]
+__all__ = ["LONGEST_GAP", "Track", "cut_frames", "link_tracks", "main_track"]
 
 _LEAST_OVERLAP = 0.25
-_LONGEST_GAP = 12
+LONGEST_GAP = 12
+"""Frames after its last face at which a track is at its end: half a second."""
+
 _REMEMBERED, _BELIEVED = 4, 6
 """Faces from which a track's speed is told, and frames for which it is believed: heads turn back."""
-
-_WINDOW = 7
-_ORDER = 2
-_NOISE = 0.012
-"""What landmarks err by, as a share of the square: larger departures from a smooth course are real movement."""
 
 _Edges = tuple[float, float, float, float]
 """Left, top, right, bottom in plate pixels."""
@@ -40,10 +32,13 @@ class Track:
     Attributes:
         number: 1 for the largest track of the shot, 2 for the next.
         faces: At most one for each frame, ascending.
+        starts: Frames in which a new movement begins, after a cut or where the face was lost; the first need not be
+            among them.
     """
 
     number: int
     faces: tuple[Face, ...]
+    starts: frozenset[int] = frozenset()
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -68,7 +63,7 @@ def link_tracks(found: Mapping[int, FoundFrame]) -> tuple[Track, ...]:
     open_tracks: list[list[Face]] = []
     cuts = set(cut_frames(found))
     for frame in sorted(found):
-        open_tracks = [track for track in open_tracks if frame not in cuts and frame - track[-1].frame <= _LONGEST_GAP]
+        open_tracks = [track for track in open_tracks if frame not in cuts and frame - track[-1].frame <= LONGEST_GAP]
         started = [[face] for face in _joining_none(open_tracks, found[frame].faces)]
         tracks.extend(started)
         open_tracks.extend(started)
@@ -94,100 +89,12 @@ def main_track(tracks: Sequence[Track]) -> Track | None:
     if not tracks:
         return None
     counts = Counter(face.frame for track in tracks for face in track.faces)
-    faces = {face.frame: face for face in tracks[0].faces}
+    faces = {face.frame: (tracks[0], face) for face in tracks[0].faces}
     for track in tracks[1:]:
-        faces.update({face.frame: face for face in track.faces if counts[face.frame] == 1})
-    return Track(tracks[0].number, tuple(faces[frame] for frame in sorted(faces)))
-
-
-def aligned_track(track: Track, pixel_aspect: float = 1.0) -> tuple[Alignment, ...]:
-    """A track's alignments, steady over time, in the order of its faces."""
-    return stabilise([align_face(face, pixel_aspect) for face in track.faces])
-
-
-def stabilise(alignments: Sequence[Alignment]) -> tuple[Alignment, ...]:
-    """The alignments with the landmarks' noise taken out and their movement kept.
-
-    Position, size, roll and the aligned landmarks are fitted over 7 frames by a parabola (Savitzky and Golay,
-    "Smoothing and differentiation of data by simplified least squares procedures", 1964), which has no lag. Where the
-    fit departs from the measurement by more than landmarks err, the measurement stays: fast moves and cuts are kept.
-
-    Args:
-        alignments: Of one track, ascending by frame.
-    """
-    steady: list[Alignment] = []
-    for run in _runs(alignments):
-        steady.extend(_stabilised_run(run))
-    return tuple(steady)
-
-
-def _stabilised_run(run: Sequence[Alignment]) -> list[Alignment]:
-    if len(run) < 3:
-        return list(run)
-    placements = _smoothed(np.array([_placement(alignment) for alignment in run]))
-    aspects = [_aspect(alignment.aligned_from_plate) for alignment in run]
-    transforms = [_transform(values, aspect) for values, aspect in zip(placements, aspects, strict=True)]
-    shapes = np.array(
-        [
-            apply_transform(transform, alignment.landmarks_plate)
-            for transform, alignment in zip(transforms, run, strict=True)
-        ]
-    )
-    steady_shapes = _smoothed(shapes.reshape(len(run), -1, 2))
-    return [
-        replace(
-            alignment,
-            aligned_from_plate=transform,
-            landmarks_plate=apply_transform(inverse(transform), shape),
-        )
-        for alignment, transform, shape in zip(run, transforms, steady_shapes, strict=True)
-    ]
-
-
-def _smoothed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Values (N, ..., D) along time; the D belong together, and are in shares of the square or logarithms."""
-    window = min(_WINDOW, len(values) if len(values) % 2 else len(values) - 1)
-    scale = np.ones(values.shape[-1])
-    if values.ndim == 2:
-        scale = np.array([1 / np.exp(np.median(values[:, 2]))] * 2 + [1.0, 1.0])
-    fitted = savgol_filter(values, window, min(_ORDER, window - 1), axis=0)
-    change = fitted - values
-    distance = np.linalg.norm(change * scale, axis=-1, keepdims=True)
-    kept = 1 / (1 + (distance / _NOISE) ** 4)
-    return np.asarray(values + kept * change)
-
-
-def _placement(alignment: Alignment) -> npt.NDArray[np.float64]:
-    """(4,): middle of the square in square plate pixels, logarithm of its side, roll in radians."""
-    linear = alignment.aligned_from_plate[:, :2] @ np.diag([1 / _aspect(alignment.aligned_from_plate), 1.0])
-    scale = math.sqrt(abs(float(np.linalg.det(linear))))
-    middle = np.linalg.solve(linear, np.array([0.5, 0.5]) - alignment.aligned_from_plate[:, 2])
-    return np.array([middle[0], middle[1], -math.log(scale), math.atan2(linear[1, 0], linear[0, 0])])
-
-
-def _transform(placement: npt.NDArray[np.float64], pixel_aspect: float) -> Transform:
-    """`aligned_from_plate` of a placement; inverse of `_placement`."""
-    x, y, log_side, roll = placement
-    scale = math.exp(-log_side)
-    linear = scale * np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
-    shift = np.array([0.5, 0.5]) - linear @ np.array([x, y])
-    return np.column_stack([linear @ np.diag([pixel_aspect, 1.0]), shift])
-
-
-def _aspect(aligned_from_plate: Transform) -> float:
-    """Pixel aspect of the plate: a similarity's columns are equally long in square pixels."""
-    return float(np.linalg.norm(aligned_from_plate[:, 0]) / np.linalg.norm(aligned_from_plate[:, 1]))
-
-
-def _runs(alignments: Sequence[Alignment]) -> list[list[Alignment]]:
-    """Parts in which each frame follows the one before without a hole."""
-    runs: list[list[Alignment]] = []
-    for alignment in alignments:
-        if runs and alignment.frame == runs[-1][-1].frame + 1:
-            runs[-1].append(alignment)
-        else:
-            runs.append([alignment])
-    return runs
+        faces.update({face.frame: (track, face) for face in track.faces if counts[face.frame] == 1})
+    ordered = [faces[frame] for frame in sorted(faces)]
+    starts = {face.frame for (before, _), (track, face) in pairwise(ordered) if track is not before}
+    return Track(tracks[0].number, tuple(face for _, face in ordered), frozenset(starts))
 
 
 def _joining_none(tracks: Sequence[list[Face]], faces: Sequence[Face]) -> list[Face]:

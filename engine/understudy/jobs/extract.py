@@ -19,7 +19,7 @@ from understudy.faces.face import Alignment
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.jobs.extract_report import write_report
 from understudy.jobs.finding import find_faces, search_stamp
-from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
+from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice, warn_of_filled
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.jobs.shot_mattes import ShotMattes, open_mattes
@@ -98,9 +98,9 @@ def run_extract(
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     tracks = read_found_tracks(folder, shot)
     warn_of_choice(tracks, identity)
-    alignments = {
-        number: alignment for number, alignment in tracks.alignments(identity).items() if number in set(chosen)
-    }
+    solved = {number: one for number, one in tracks.alignments(identity).items() if number in set(chosen)}
+    warn_of_filled(shot_name, solved.values())
+    alignments = {number: one for number, one in solved.items() if not one.is_filled}
     if not alignments:
         if Faceset.exists(faceset.folder):
             faceset.with_records_on_disk().without_crops(shot.name, frozenset(chosen))
@@ -116,7 +116,7 @@ def run_extract(
         normalisation = Normalisation(folder.project.white_balance, entry.exposure, entry.white_balance)
         faceset = faceset.finished_shot(shot.name, shot.space.name, frozenset(chosen), normalisation, stamps)
         report = _reported(folder, identity)
-    without = tuple(number for number in chosen if number not in alignments)
+    without = tuple(number for number in chosen if number not in solved)
     if without:
         _LOGGER.warning("No face in frame %s of shot %s.", format_frames(without), shot.name)
     return Extracted(

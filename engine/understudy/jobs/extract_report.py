@@ -123,9 +123,6 @@ def _headline(faceset: Faceset, summary: CropSummary) -> str:
         said.append(f"{left_out} more left out by hand")
     if summary.unmeasured:
         said.append(f"{summary.unmeasured} not measured for sharpness: extract once more")
-    filled = sum(record.is_filled for record in summary.records)
-    if filled:
-        said.append(f"{filled} filled in where the face was not seen")
     return f"<p>{'; '.join(said)}.</p>"
 
 

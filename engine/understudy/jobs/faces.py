@@ -81,6 +81,7 @@ class FacesOfShot:
         shot: Its name.
         searched: Frames in which faces were searched for.
         without_face: Those in which there is none.
+        filled: Frames in which the main face is covered or was not found, and the frames around say where it is.
         tracks: The largest first.
         identities: Whose each of them is, by its number: an identity, "-" for nobody, or empty when nothing was said.
         native_px: How many plate pixels the square of the main face spans, by frame: of the identity that has the
@@ -93,6 +94,7 @@ class FacesOfShot:
     shot: str
     searched: tuple[int, ...]
     without_face: tuple[int, ...]
+    filled: tuple[int, ...]
     tracks: tuple[Track, ...]
     identities: dict[int, str]
     native_px: dict[int, float]
@@ -108,6 +110,7 @@ class FacesOfShot:
             "shot": self.shot,
             "searched": _range(self.searched),
             "without_face": _range(self.without_face),
+            "filled": _range(self.filled),
             "tracks": [
                 {
                     "track": track.number,
@@ -166,6 +169,7 @@ def describe_faces(
         shot=shot_name,
         searched=tuple(tracks.found),
         without_face=tuple(number for number, one in tracks.found.items() if not one.faces),
+        filled=tuple(number for number, one in main.items() if one.is_filled),
         tracks=tracks.tracks,
         identities={track.number: tracks.assignments.identity_of(track) for track in tracks.tracks},
         native_px={number: native_px(one.aligned_from_plate) for number, one in main.items()},

@@ -47,7 +47,6 @@ class ListedCrop:
             "sharpness": round(self.sharpness, 3),
             "exposure": round(self.record.exposure, 2),
             "confidence": round(self.record.alignment.confidence, 3),
-            "filled": self.record.is_filled,
         }
         return values if math.isnan(self.similarity) else {**values, "similarity": round(self.similarity, 3)}
 
@@ -67,7 +66,6 @@ _NUMBERS: dict[str, Callable[[ListedCrop], float]] = {
 _TEXTS: dict[str, Callable[[ListedCrop], str]] = {
     "shot": lambda crop: crop.record.shot,
     "state": lambda crop: crop.state,
-    "filled": lambda crop: "yes" if crop.record.is_filled else "no",
 }
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from understudy.faces.alignment import with_view
 from understudy.faces.cuts import is_cut
 from understudy.faces.detect import CYCLE, FaceFinder, FaceFollower
 from understudy.faces.face import FoundFrame, append_found_frame, read_found_frames
@@ -18,7 +19,7 @@ from understudy.settings.project import ProjectFolder
 
 __all__ = ["find_faces", "search_stamp", "sight_of"]
 
-_FINDER = "finder-2"
+_FINDER = "finder-3"
 
 
 def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], on_progress: OnProgress) -> bool:
@@ -42,7 +43,8 @@ def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], o
             if number - 1 in known:
                 follower.go_on_from(known[number - 1], shot.pixel_aspect)
             faces, look = follower.next(sight, number)
-            found[number] = FoundFrame(number, faces, stamps[number], look)
+            viewed = tuple(with_view(face, sight) for face in faces)
+            found[number] = FoundFrame(number, viewed, stamps[number], look)
             for line in [*_with_newcomers(shot, follower, found, number), found[number]]:
                 append_found_frame(path, line)
                 found[line.frame] = line
@@ -66,10 +68,11 @@ def _with_newcomers(
             before = changed.get(earlier, found.get(earlier))
             if before is None or is_cut(before.look, after.look):
                 break
-            seen = follower.came_with(sight_of(shot, earlier), earlier, face, before.faces)
+            sight = sight_of(shot, earlier)
+            seen = follower.came_with(sight, earlier, face, before.faces)
             if seen is None:
                 break
-            faces = tuple(sorted((*before.faces, seen), key=lambda each: -each.score))
+            faces = tuple(sorted((*before.faces, with_view(seen, sight)), key=lambda each: -each.score))
             face, after = seen, replace(before, faces=faces)
             changed[earlier] = after
     return [changed[earlier] for earlier in sorted(changed)]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from understudy.errors import NoFaceError
 from understudy.faces.assignment import Assignments, read_assignments, tracks_of
 from understudy.faces.face import Alignment, FoundFrame, read_found_frames
 from understudy.faces.guided import ArtistTracks
-from understudy.faces.track import Track, aligned_track, cut_frames, link_tracks
+from understudy.faces.steady import aligned_track
+from understudy.faces.track import Track, cut_frames, link_tracks
 from understudy.jobs.shot import OpenedShot
 from understudy.jobs.tracks import guided_by_artist, shot_tracks
 from understudy.plates import format_frames
 from understudy.settings.project import NOBODY, ProjectFolder
 
-__all__ = ["FoundTracks", "read_found_tracks", "warn_of_choice"]
+__all__ = ["FoundTracks", "read_found_tracks", "warn_of_choice", "warn_of_filled"]
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_NAMED = 6
@@ -32,6 +34,7 @@ class FoundTracks:
         tracks: The largest first.
         assignments: Whose they are, as far as somebody has said.
         artist: The artist's tracks of points that move with a face; None when the shot names none.
+        kept_in: Folder of what was measured of the tracks.
     """
 
     shot: OpenedShot
@@ -39,6 +42,7 @@ class FoundTracks:
     tracks: tuple[Track, ...]
     assignments: Assignments
     artist: ArtistTracks | None
+    kept_in: Path
 
     @property
     def assigned(self) -> tuple[str, ...]:
@@ -53,12 +57,17 @@ class FoundTracks:
     def alignments(self, identity: str | None) -> dict[int, Alignment]:
         """The steady alignment of an identity's face by frame, ascending; empty when it has no track.
 
-        Each track is made steady by itself: between two of them lies a cut, or a time without a face. The face moves as
-        the artist's tracks do where the shot names some that lie on it.
+        Each track is made steady by itself: between two of them lies a cut, or a time without a face. Short holes in a
+        track are filled in where they were searched. The face moves as the artist's tracks do where the shot names some
+        that lie on it.
+
+        Raises:
+            WriteError: What was measured cannot be kept in the shot's folder.
         """
         found: dict[int, Alignment] = {}
         for track in reversed(self.of(identity)):  # in a frame that two of them hold, the larger one counts
-            found.update({one.frame: one for one in aligned_track(track, self.shot.pixel_aspect)})
+            steady = aligned_track(track, self.shot.pixel_aspect, self.kept_in)
+            found.update({one.frame: one for one in steady if one.frame in self.found})
         ordered = [found[number] for number in sorted(found)]
         return {one.frame: one for one in guided_by_artist(self.shot, ordered, self.artist)}
 
@@ -102,7 +111,20 @@ def read_found_tracks(folder: ProjectFolder, shot: OpenedShot) -> FoundTracks:
     known, own = read_found_frames(folder.faces_file(shot.name)), set(shot.frames)
     found = {number: one for number, one in known.items() if number in own}
     assignments = read_assignments(folder.assignments_file(shot.name))
-    return FoundTracks(shot, found, link_tracks(found), assignments, shot_tracks(folder, shot))
+    kept_in = folder.faces_file(shot.name).with_name("settled")
+    return FoundTracks(shot, found, link_tracks(found), assignments, shot_tracks(folder, shot), kept_in)
+
+
+def warn_of_filled(shot_name: str, alignments: Iterable[Alignment]) -> None:
+    """Says in the log in which frames a face's place is not seen, but told by the frames around."""
+    filled = tuple(one.frame for one in alignments if one.is_filled)
+    if filled:
+        _LOGGER.warning(
+            "Shot %s: the face is covered or was not found in frame %s; the frames around say where it is, and the "
+            "layer confidence is low there. Nothing is learned from these frames.",
+            shot_name,
+            format_frames(filled),
+        )
 
 
 def warn_of_choice(tracks: FoundTracks, identity: str) -> None:

@@ -25,13 +25,14 @@ from understudy.composite import (
     place_face,
 )
 from understudy.durable import append_line, show, sweep, unfinished
-from understudy.errors import FacesetError, NoFaceError
+from understudy.errors import FacesetError, ModelFileError, NoFaceError
+from understudy.faces.alignment import is_template, template
 from understudy.faces.crop import SwappedFace, crop_face, crop_region
 from understudy.faces.face import Alignment, read_found_frames
 from understudy.faces.faceset import Faceset
 from understudy.geometry import Box
 from understudy.jobs.asked import pair_of_snapshot
-from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice
+from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice, warn_of_filled
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.jobs.shot_mattes import ShotMattes, open_mattes
@@ -113,7 +114,11 @@ class Swapper:
         """SHA-256 of everything that decides the pixels of a frame's results."""
         alignment = self.alignments.get(number)
         placed = (
-            [np.round(alignment.aligned_from_plate, 7).tolist(), np.round(alignment.landmarks_plate, 2).tolist()]
+            [
+                np.round(alignment.aligned_from_plate, 7).tolist(),
+                np.round(alignment.landmarks_plate, 2).tolist(),
+                round(alignment.confidence, 3),
+            ]
             if alignment
             else None
         )
@@ -205,6 +210,12 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
     shot = open_shot(folder, shot_name)
     snapshot_path = newest_snapshot(folder.model(model_name))
     snapshot = read_snapshot(snapshot_path)
+    if not is_template(snapshot.facts.get("alignment_template", template().tolist())):
+        raise ModelFileError(
+            f"{snapshot_path} learned faces that an earlier version aligned otherwise: its swaps would not fit. "
+            f"Train it anew under another name: understudy train NAME",
+            path=str(snapshot_path),
+        )
     pair = pair_of_snapshot(snapshot.facts, folder.model(model_name))
     consent, target = check_consent(folder, pair.source, shot_name), pair.target
     check_carried_consent(folder, lineage_of(snapshot.facts), shot_name)
@@ -218,6 +229,8 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         )
     tracks = read_found_tracks(folder, shot)
     warn_of_choice(tracks, target)
+    alignments = tracks.alignments(target)
+    warn_of_filled(shot_name, alignments.values())
     place = chosen_device(device)
     _LOGGER.info("Snapshot %s, %s, on %s", snapshot_path, snapshot.hash, place)
     return Swapper(
@@ -227,7 +240,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         snapshot_sha256=file_hash(snapshot_path),
         training=shots[shot_name].training,
         target=target,
-        alignments=tracks.alignments(target),
+        alignments=alignments,
         consent=consent.to_json(),
         settings=folder.project.swap,
         device=place,

@@ -1,0 +1,121 @@
+"""Where each landmark lies in every frame of a track, from what landmarks say of places and pictures of motion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solveh_banded
+
+from understudy.faces.skin import Moves, measure_moves
+from understudy.faces.view import VIEW_SIDE, FaceView
+
+__all__ = ["Settled", "settled_landmarks"]
+
+_PIXEL = VIEW_SIDE / (0.74 * 1024)
+"""Of a crop of 1024, in pixels of a view."""
+
+_PLACE_ERROR = 16.0 * _PIXEL
+"""A landmark errs by 5 pixels of a crop of 1024, by nearly as much in the next frame, and independently after five: in
+a sum over independent frames it counts as one that errs by 5 * sqrt(2 * 5)."""
+
+_MOVE_ERROR = 0.8 * _PIXEL
+"""What a displacement over one frame errs by; over n frames by sqrt(n) times as much."""
+
+_OUTLYING = 3.0
+_DOUBTED, _BELIEVED = 0.6, 0.95
+"""Likeness of skin below which a move counts nothing, and above which all."""
+
+_NEAR, _FAR = (1, 2, 3), (1, 3, 9, 27)
+"""Frames between which moves are measured, first with the landmarks as they were found, then with better ones. Long
+moves keep errors of short ones from adding up."""
+
+_ROUNDS = 4
+
+_LEAST_BELIEF = 0.01
+"""Of the weight of a landmark that is covered: it must lie somewhere."""
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """A track's landmarks after all of its frames were weighed against each other.
+
+    Attributes:
+        landmarks_view: (N, 468, 2) pixels of each frame's own view.
+        belief: (N, 468) 0..1: how much the skin about each landmark looks as it does in most other frames. 0 is
+            covered, or put in a quite wrong place; 1 where there are no views to tell by.
+    """
+
+    landmarks_view: _Floats
+    belief: _Floats
+
+
+def settled_landmarks(views: Sequence[FaceView | None], landmarks_view: _Floats) -> Settled:
+    """The skin's landmarks, so that from frame to frame they move as the skin does.
+
+    For each landmark the places x minimise, summed over frames, |x_i - found_i|^2 / 16^2 + |x_j - x_i - moved_ij|^2 /
+    (0.8^2 (j - i)) (pixels of a crop of 1024), by iteratively reweighted least squares (Holland and Welsch, "Robust
+    regression using iteratively reweighted least-squares", 1977): wrong moves are forgotten (Cauchy's weights), wrong
+    places still pull a little (Huber's), so that nothing drifts away. It looks to both sides and has no lag. Where
+    nothing was measured, what was found stays.
+
+    Args:
+        views: In the order of the track's frames; None where there is none.
+        landmarks_view: (N, 468, 2) pixels of each frame's own view.
+    """
+    settled, belief = landmarks_view, np.ones(landmarks_view.shape[:2])
+    for gaps in (_NEAR, _FAR):
+        moves = measure_moves(views, settled, gaps)
+        if len(moves.first):
+            belief = _belief(moves, belief)
+            settled = _settled(settled, landmarks_view, moves, belief)
+    return Settled(settled, belief)
+
+
+def _belief(moves: Moves, before: _Floats) -> _Floats:
+    """(N, 468): the median of a frame's likenesses to the others, which most of its neighbours must share."""
+    belief = before.copy()
+    trust = _believed(moves.trust)
+    for row in range(len(belief)):
+        own = trust[(moves.first == row) | (moves.second == row)]
+        if len(own):
+            belief[row] = np.median(own, axis=0)
+    return belief
+
+
+def _believed(likeness: _Floats) -> _Floats:
+    return np.asarray(np.clip((likeness - _DOUBTED) / (_BELIEVED - _DOUBTED), 0, 1))
+
+
+def _settled(start: _Floats, found: _Floats, moves: Moves, belief: _Floats) -> _Floats:
+    places = start
+    error = (_MOVE_ERROR * np.sqrt(moves.second - moves.first))[:, None]
+    sure = _believed(moves.trust) ** 2 / error**2
+    certain = np.maximum(belief, _LEAST_BELIEF) / _PLACE_ERROR**2
+    for _ in range(_ROUNDS):
+        apart = np.linalg.norm(places[moves.second] - places[moves.first] - moves.moved, axis=-1)
+        move_weight = sure / (1 + (apart / (_OUTLYING * error)) ** 2)
+        off = np.linalg.norm(found - places, axis=-1)
+        place_weight = certain / np.maximum(1, off / _PLACE_ERROR)
+        places = _least_squares(found, place_weight, moves, move_weight)
+    return places
+
+
+def _least_squares(found: _Floats, place_weight: _Floats, moves: Moves, move_weight: _Floats) -> _Floats:
+    """Places (N, 468, 2) of least weighted error: a banded system of equations for each landmark."""
+    frames, landmarks = place_weight.shape
+    bands = int((moves.second - moves.first).max()) + 1
+    matrix = np.zeros((bands, frames, landmarks))
+    matrix[0] = place_weight
+    right = place_weight[..., None] * found
+    pull = move_weight[..., None] * moves.moved
+    for sign, rows in ((-1, moves.first), (1, moves.second)):
+        np.add.at(matrix[0], rows, move_weight)
+        np.add.at(right, rows, sign * pull)
+    np.add.at(matrix, (moves.second - moves.first, moves.first), -move_weight)
+    solved = [solveh_banded(matrix[:, :, k], right[:, k], lower=True) for k in range(landmarks)]
+    return np.stack(solved, axis=1)

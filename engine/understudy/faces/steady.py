@@ -1,0 +1,173 @@
+"""Alignment as a property of the shot: solved once over a whole track, not frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.faces.alignment import STABLE_LANDMARKS, align_face, fit_alignment
+from understudy.faces.face import Alignment, Face
+from understudy.faces.head_shape import head_poses
+from understudy.faces.settle import Settled, settled_landmarks
+from understudy.faces.settled_file import digest_of, read_settled, write_settled
+from understudy.faces.skin import SKIN_LANDMARKS
+from understudy.faces.smooth import smoothed
+from understudy.faces.track import LONGEST_GAP, Track
+from understudy.geometry import Transform, apply_transform, inverse, square_pixels_from_plate
+
+__all__ = ["aligned_track"]
+
+_LOST = 0.4
+"""Share of its stable landmarks that must look as in other frames for a face to say where it lies; below, the track
+does. A face half behind a hand has 0.5."""
+
+_IRISES = ((slice(468, 473), (33, 133)), (slice(473, 478), (362, 263)))
+"""Landmarks of an iris, and the corners of its eye."""
+
+_Floats = npt.NDArray[np.float64]
+
+
+def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None = None) -> tuple[Alignment, ...]:
+    """A track's alignments, steady over time, one for each frame from its first face to its last, ascending.
+
+    Three steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
+    frames (`settled_landmarks`). Each frame's alignment is fitted to them, and position, size and roll are smoothed by
+    as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered
+    counts less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in from the
+    frames around.
+
+    Across a cut, a longer gap, or where the main person's track was lost and found again, nothing is carried.
+
+    Args:
+        track: With or without views; without, landmarks alone say how the face moves.
+        pixel_aspect: Of the plate.
+        kept_in: A folder for the settled landmarks, which take 0.2 s of one core for each frame; None keeps nothing.
+
+    Raises:
+        WriteError: `kept_in` cannot be written to.
+    """
+    return tuple(alignment for run in _runs(track) for alignment in _aligned_run(run, pixel_aspect, kept_in))
+
+
+def _runs(track: Track) -> list[list[Face]]:
+    """The parts of a track that are one movement."""
+    runs: list[list[Face]] = [[face] for face in track.faces[:1]]
+    for before, face in pairwise(track.faces):
+        if face.frame in track.starts or face.frame - before.frame > LONGEST_GAP:
+            runs.append([])
+        runs[-1].append(face)
+    return runs
+
+
+def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None) -> list[Alignment]:
+    landmarks, belief = _landmarks_and_belief(run, pixel_aspect, kept_in)
+    numbers = np.array([face.frame for face in run])
+    rows = numbers - numbers[0]
+    certainty = np.zeros(rows[-1] + 1)
+    certainty[rows] = np.where(belief < _LOST, 0, belief)
+    if not certainty.any():
+        certainty[rows] = 1.0
+    placements = np.zeros((len(certainty), 4))
+    placements[rows] = [_placement(fit_alignment(points, pixel_aspect), pixel_aspect) for points in landmarks]
+    placements[rows, 3] = np.unwrap(placements[rows, 3])
+    transforms = [_transform(values, pixel_aspect) for values in smoothed(placements, certainty)]
+    shapes = np.zeros((len(certainty), landmarks.shape[1] * 2))
+    poses = np.zeros((len(certainty), 3))
+    poses[rows] = _poses(run, landmarks, certainty[rows], pixel_aspect)
+    for row, points in zip(rows, landmarks, strict=True):
+        shapes[row] = apply_transform(transforms[row], points).ravel()
+    shapes, poses = smoothed(shapes, certainty), smoothed(poses, certainty)
+    confidence = _confidence(certainty, rows, np.array([face.score for face in run]))
+    return [
+        Alignment(
+            frame=int(numbers[0]) + row,
+            aligned_from_plate=transform,
+            landmarks_plate=apply_transform(inverse(transform), shapes[row].reshape(-1, 2)),
+            confidence=float(confidence[row]),
+            pose=_turned(poses[row]),
+            is_filled=bool(certainty[row] == 0),
+        )
+        for row, transform in enumerate(transforms)
+    ]
+
+
+def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None) -> tuple[_Floats, _Floats]:
+    """Landmarks (N, 478, 2) in plate pixels, and how much of the stable ones is to be believed (N,)."""
+    found = np.array([face.landmarks_plate for face in run])
+    to_view = [_to_view(face, pixel_aspect) for face in run]
+    in_view = [apply_transform(to, points[:SKIN_LANDMARKS]) for to, points in zip(to_view, found, strict=True)]
+    settled = _settled(run, np.array(in_view), kept_in)
+    landmarks = found.copy()
+    for row, (to, points) in enumerate(zip(to_view, settled.landmarks_view, strict=True)):
+        landmarks[row, :SKIN_LANDMARKS] = apply_transform(inverse(to), points)
+    for iris, corners in _IRISES:
+        moved = (landmarks - found)[:, corners].mean(axis=1)
+        landmarks[:, iris] += moved[:, None]
+    return landmarks, settled.belief[:, list(STABLE_LANDMARKS)].mean(axis=1)
+
+
+def _settled(run: Sequence[Face], in_view: _Floats, kept_in: Path | None) -> Settled:
+    """As it was kept, or measured and then kept where a folder is named and there was something to measure."""
+    views = [face.view for face in run]
+    if kept_in is None or len(run) < 2 or not any(views):
+        return settled_landmarks(views, in_view)
+    digest = digest_of(run)
+    kept = read_settled(kept_in, digest)
+    if kept is not None and kept.landmarks_view.shape == in_view.shape and kept.belief.shape == in_view.shape[:2]:
+        return kept
+    return write_settled(kept_in, digest, settled_landmarks(views, in_view))
+
+
+def _poses(run: Sequence[Face], landmarks: _Floats, certainty: _Floats, pixel_aspect: float) -> _Floats:
+    """(N, 3) degrees, without jumps by whole turns."""
+    square_from_plate = square_pixels_from_plate(pixel_aspect)
+    in_square = np.array([apply_transform(square_from_plate, points) for points in landmarks])
+    depths = np.array([face.depths for face in run], np.float64)
+    return np.asarray(np.unwrap(head_poses(in_square, depths, certainty), axis=0, period=360))
+
+
+def _to_view(face: Face, pixel_aspect: float) -> Transform:
+    return face.view.view_from_plate if face.view else align_face(face, pixel_aspect).aligned_from_plate
+
+
+def _turned(angles: _Floats) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in -180..180 degrees."""
+    yaw, pitch, roll = ((float(angle) + 180) % 360 - 180 for angle in angles)
+    return yaw, pitch, roll
+
+
+def _confidence(certainty: _Floats, rows: npt.NDArray[np.int_], scores: _Floats) -> _Floats:
+    """(N,): the detector's score times how much of the face is seen.
+
+    Filled frames have half of the nearest frame's, and less with each frame further away.
+    """
+    places = np.arange(len(certainty))
+    known = places[certainty > 0]
+    own = np.zeros(len(certainty))
+    own[rows] = scores
+    own *= certainty
+    nearest = known[np.abs(places[:, None] - known).argmin(axis=1)]
+    far = np.abs(places - nearest)
+    return np.asarray(np.where(far == 0, own, 0.5 * own[nearest] * np.maximum(0, 1 - far / (LONGEST_GAP + 1))))
+
+
+def _placement(aligned_from_plate: Transform, pixel_aspect: float) -> _Floats:
+    """(4,): middle of the square in square plate pixels, logarithm of its side, roll in radians."""
+    linear = aligned_from_plate[:, :2] @ np.diag([1 / pixel_aspect, 1.0])
+    scale = math.sqrt(abs(float(np.linalg.det(linear))))
+    middle = np.linalg.solve(linear, np.array([0.5, 0.5]) - aligned_from_plate[:, 2])
+    return np.array([middle[0], middle[1], -math.log(scale), math.atan2(linear[1, 0], linear[0, 0])])
+
+
+def _transform(placement: _Floats, pixel_aspect: float) -> Transform:
+    """`aligned_from_plate` of a placement; inverse of `_placement`."""
+    x, y, log_side, roll = placement
+    scale = math.exp(-log_side)
+    linear = scale * np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
+    shift = np.array([0.5, 0.5]) - linear @ np.array([x, y])
+    return np.column_stack([linear @ np.diag([pixel_aspect, 1.0]), shift])
