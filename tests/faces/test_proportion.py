@@ -7,41 +7,62 @@ from tests.faces.conftest import made_up_landmarks
 from understudy.faces.face import Alignment
 from understudy.faces.proportion import measured_face_scale
 
+BREADTHS = ((234, 454), (127, 356), (132, 361), (162, 389))
+HEIGHT = ((168, 152),)
+IRISES = ((469, 471), (474, 476))
+AHEAD = [(yaw, pitch) for yaw in (-20.0, 0.0, 20.0) for pitch in (-5.0, 5.0)]
 
-def seen(height: float, *poses: tuple[float, float], jaw: float = 0.0) -> list[Alignment]:
-    """Faces of this height, against that of the average, for each yaw and pitch; every other one has its jaw open."""
+
+def seen(
+    *poses: tuple[float, float], breadth: float = 1.0, height: float = 1.0, iris: float = 1.0, jaw: float = 0.0
+) -> list[Alignment]:
+    """Faces with these lengths against the average's, narrower as they turn; every other one has its jaw open."""
     made = []
     for number, (yaw, pitch) in enumerate(poses):
         points = made_up_landmarks()
-        points[[10, 152], 1] = 0.5 + (points[[10, 152], 1] - 0.5) * height
+        narrowed = np.exp(-0.4 * np.radians(yaw) ** 2)
+        for ends, length in ((BREADTHS, breadth), (HEIGHT, height), (IRISES, iris)):
+            for first, last in ends:
+                middle = (points[first] + points[last]) / 2
+                half = np.array([0.0, 0.15]) if ends is HEIGHT else np.array([0.01 if ends is IRISES else 0.3, 0.0])
+                points[first], points[last] = middle - half * length * narrowed, middle + half * length * narrowed
         points[152, 1] += jaw * (number % 2)
         made.append(Alignment(number, np.array([[0.01, 0, 0], [0, 0.01, 0]]), points * 100, 1.0, (yaw, pitch, 0.0)))
     return made
 
 
-AHEAD = [(yaw, pitch) for yaw in (-20.0, 0.0, 20.0) for pitch in (-5.0, 5.0)]
+def test_small_features_in_a_large_head_are_drawn_smaller() -> None:
+    large = seen(*AHEAD, breadth=1.06, height=1.06, iris=1.06)
+    assert measured_face_scale(seen(*AHEAD), large) == pytest.approx(1.06**-0.8, rel=1e-6)
 
 
-def test_small_features_in_a_long_face_are_drawn_smaller() -> None:
-    assert measured_face_scale(seen(1.0, *AHEAD), seen(1.08, *AHEAD)) == pytest.approx(1.08**-0.5, rel=1e-6)
+@pytest.mark.parametrize("yardstick", ["breadth", "height", "iris"])
+def test_each_yardstick_counts_a_third(yardstick: str) -> None:
+    scale = measured_face_scale(seen(*AHEAD), seen(*AHEAD, **{yardstick: 1.06}))
+    assert scale == pytest.approx(1.06 ** (-0.8 / 3), rel=1e-6)
 
 
 def test_an_open_mouth_is_not_taken_for_a_long_face() -> None:
-    scale = measured_face_scale(seen(1.0, *AHEAD), seen(1.0, *AHEAD, jaw=0.1))
-    assert scale == pytest.approx(1.0, abs=1e-6)
+    scale = measured_face_scale(seen(*AHEAD), seen(*AHEAD, jaw=0.1))
+    assert scale == pytest.approx(1.0, abs=0.005)
+
+
+def test_a_turned_head_is_not_taken_for_a_narrow_one() -> None:
+    turned = [(yaw, 0.0) for yaw in (20.0, 23.0, 25.0, 27.0, 29.0)]
+    assert measured_face_scale(seen(*AHEAD), seen(*turned)) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_one_wrong_face_changes_little() -> None:
-    wrong = [*seen(1.05, *AHEAD, *AHEAD), *seen(0.5, (0.0, 0.0))]
-    assert measured_face_scale(seen(1.0, *AHEAD), wrong) == pytest.approx(1.05**-0.5, abs=0.01)
+    wrong = [*seen(*AHEAD, *AHEAD, breadth=1.05), *seen((0.0, 0.0), breadth=0.5)]
+    assert measured_face_scale(seen(*AHEAD), wrong) == pytest.approx(1.05 ** (-0.8 / 3), abs=0.01)
 
 
 def test_few_faces_or_turned_ones_alone_measure_nothing() -> None:
-    some = seen(1.0, *AHEAD)
-    assert measured_face_scale(some, seen(1.1, (0, 0), (1, 1))) == 1.0
-    assert measured_face_scale(some, seen(1.1, *[(40.0, 0.0)] * 9)) == 1.0
-    assert measured_face_scale(some, seen(1.1, *[(0.0, -30.0)] * 9)) == 1.0
+    some = seen(*AHEAD)
+    assert measured_face_scale(some, seen((0, 0), (1, 1), breadth=1.1)) == 1.0
+    assert measured_face_scale(some, seen(*[(40.0, 0.0)] * 9, breadth=1.1)) == 1.0
+    assert measured_face_scale(some, seen(*[(0.0, -30.0)] * 9, breadth=1.1)) == 1.0
 
 
 def test_no_measurement_is_believed_beyond_a_tenth() -> None:
-    assert measured_face_scale(seen(1.0, *AHEAD), seen(3.0, *AHEAD)) == 0.9
+    assert measured_face_scale(seen(*AHEAD), seen(*AHEAD, breadth=3.0, height=3.0, iris=3.0)) == 0.9

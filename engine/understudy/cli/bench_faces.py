@@ -38,7 +38,7 @@ def bench_faces(
     ] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Measure finding, alignment and mattes, on synthetic performers with truth and on a photograph. Some minutes each."""
+    """Measure finding, alignment and mattes, on synthetic performers with truth. Takes some minutes each."""
     names = part or list(PARTS)
     for name in names:
         if name not in PARTS:
