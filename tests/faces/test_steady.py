@@ -11,7 +11,7 @@ from understudy.faces import steady
 from understudy.faces.alignment import align_face
 from understudy.faces.face import Alignment, Face
 from understudy.faces.settle import Settled, settled_landmarks
-from understudy.faces.steady import aligned_track
+from understudy.faces.steady import aligned_track, looks_at, measure_track
 from understudy.faces.track import LONGEST_GAP, Track
 from understudy.faces.view import VIEW_SIDE, FaceView
 from understudy.geometry import apply_transform, compose, inverse
@@ -117,6 +117,7 @@ def test_skin_is_followed_where_landmarks_err(face_at: FaceAt) -> None:
     views = [painted(face, (x, y)).view for face, (x, y) in zip(faces, errors, strict=True)]
     found = np.array([apply_transform(view.view_from_plate, faces[0].landmarks_plate[:468]) for view in views if view])
     settled = settled_landmarks(views, found)
+    assert settled is not None
     inside = settled.belief.min(axis=0) > 0.9
     assert inside.sum() > 100
     left = (settled.landmarks_view - found)[:, inside] + errors[:, None]
@@ -132,6 +133,23 @@ def test_a_covered_face_is_filled_in_with_little_confidence(face_at: FaceAt) -> 
     assert {one.frame for one in solved if one.is_filled} == wrong
     assert np.abs(middles(solved) - middle(solved[0])).max() < 2
     assert max(solved[n].confidence for n in wrong) < 0.5 * min(one.confidence for one in solved if not one.is_filled)
+
+
+def test_measuring_can_be_watched_and_stopped(face_at: FaceAt, tmp_path: Path) -> None:
+    shown = track(*(painted(face_at(n, 600 + n, 300, 200), (n % 3, 0)) for n in range(4)))
+    left = [True, True, False]
+    assert not measure_track(shown, 1.0, tmp_path, lambda: left.pop(0)) and not list(tmp_path.iterdir())
+    calls: list[int] = []
+    assert measure_track(shown, 1.0, tmp_path, lambda: not calls.append(0))
+    assert len(calls) == looks_at(shown) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_to_does_no_harm(face_at: FaceAt, tmp_path: Path) -> None:
+    shown = track(*(painted(face_at(n, 600 + n, 300, 200), (n % 3, 0)) for n in range(3)))
+    (tmp_path / "file").touch()
+    kept, not_kept = (aligned_track(shown, kept_in=tmp_path / name) for name in ("folder", "file"))
+    for one, other in zip(kept, not_kept, strict=True):
+        np.testing.assert_array_equal(one.landmarks_plate, other.landmarks_plate)
 
 
 def test_what_was_measured_is_kept_and_used_again(

@@ -76,7 +76,7 @@ def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]
     ahead = [[one for one in faces if _looks_ahead(one)] for faces in (target, source)]
     if min(map(len, ahead)) < _FEWEST:
         return 1.0
-    turned = [np.radians([one.pose[:2] for one in faces]) ** 2 for faces in ahead]
+    turned = [np.radians(np.array([one.pose[:2] for one in faces])) ** 2 for faces in ahead]
     ratios = []
     for yardstick in _YARDSTICKS:
         logs = [yardstick.log_lengths(faces) for faces in ahead]

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solveh_banded
 
-from understudy.faces.skin import Moves, measure_moves
+from understudy.faces.skin import Moves, OnFrame, go_on, measure_moves
 from understudy.faces.view import VIEW_SIDE, FaceView
 
-__all__ = ["Settled", "settled_landmarks"]
+__all__ = ["PASSES", "Settled", "settled_landmarks"]
 
 _PIXEL = VIEW_SIDE / (0.74 * 1024)
 """Of a crop of 1024, in pixels of a view."""
@@ -31,6 +31,9 @@ _DOUBTED, _BELIEVED = 0.6, 0.95
 _NEAR, _FAR = (1, 2, 3), (1, 3, 9, 27)
 """Frames between which moves are measured, first with the landmarks as they were found, then with better ones. Long
 moves keep errors of short ones from adding up."""
+
+PASSES = 2
+"""Times that each frame is looked at."""
 
 _ROUNDS = 4
 
@@ -53,8 +56,19 @@ class Settled:
     landmarks_view: _Floats
     belief: _Floats
 
+    @property
+    def packed_belief(self) -> npt.NDArray[np.uint8]:
+        """(N, 468) in 255 steps, as files keep it."""
+        return np.asarray(np.round(self.belief * 255), np.uint8)
 
-def settled_landmarks(views: Sequence[FaceView | None], landmarks_view: _Floats) -> Settled:
+    def rounded(self) -> Settled:
+        """As it comes back from a file, so that what was kept and what was not give the same pixels."""
+        return Settled(self.landmarks_view.astype(np.float32).astype(np.float64), self.packed_belief / 255)
+
+
+def settled_landmarks(
+    views: Sequence[FaceView | None], landmarks_view: _Floats, on_frame: OnFrame = go_on
+) -> Settled | None:
     """The skin's landmarks, so that from frame to frame they move as the skin does.
 
     For each landmark the places x minimise, summed over frames, |x_i - found_i|^2 / 16^2 + |x_j - x_i - moved_ij|^2 /
@@ -66,10 +80,16 @@ def settled_landmarks(views: Sequence[FaceView | None], landmarks_view: _Floats)
     Args:
         views: In the order of the track's frames; None where there is none.
         landmarks_view: (N, 468, 2) pixels of each frame's own view.
+        on_frame: Called twice for each frame.
+
+    Returns:
+        None when it was stopped.
     """
     settled, belief = landmarks_view, np.ones(landmarks_view.shape[:2])
     for gaps in (_NEAR, _FAR):
-        moves = measure_moves(views, settled, gaps)
+        moves = measure_moves(views, settled, gaps, on_frame)
+        if moves is None:
+            return None
         if len(moves.first):
             belief = _belief(moves, belief)
             settled = _settled(settled, landmarks_view, moves, belief)

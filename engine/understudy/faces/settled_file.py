@@ -17,7 +17,7 @@ from understudy.faces.settle import Settled
 __all__ = ["digest_of", "read_settled", "write_settled"]
 
 _VERSION = "settled-1"
-_MOST_KEPT = 8
+_MOST_KEPT = 200
 """Files in a shot's folder; a shot has one for each part of each person's track, and old ones go."""
 
 
@@ -42,18 +42,15 @@ def read_settled(folder: Path, digest: str) -> Settled | None:
         return None
 
 
-def write_settled(folder: Path, digest: str, settled: Settled) -> Settled:
-    """Keeps it, deletes the oldest files beyond eight, and returns it as it will be read, rounded.
+def write_settled(folder: Path, digest: str, settled: Settled) -> None:
+    """Keeps it, deletes the oldest files beyond 200.
 
     Raises:
         WriteError: The folder cannot be written to.
     """
-    landmarks = settled.landmarks_view.astype(np.float32)
-    belief = np.round(settled.belief * 255).astype(np.uint8)
     with replacing(folder / f"{digest}.npz") as path, path.open("wb") as file:
-        np.savez(file, landmarks=landmarks, belief=belief)
+        np.savez(file, landmarks=settled.landmarks_view.astype(np.float32), belief=settled.packed_belief)
     with contextlib.suppress(OSError):
         kept = sorted(folder.glob("[0-9a-f]*.npz"), key=lambda one: one.stat().st_mtime, reverse=True)
         for old in kept[_MOST_KEPT:]:
             old.unlink(missing_ok=True)
-    return Settled(landmarks.astype(np.float64), belief.astype(np.float64) / 255)

@@ -8,7 +8,7 @@ second apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from scipy.spatial import Delaunay
 from understudy.faces.view import VIEW_SIDE, FaceView
 from understudy.geometry import Points
 
-__all__ = ["SKIN_LANDMARKS", "Moves", "measure_moves"]
+__all__ = ["SKIN_LANDMARKS", "Moves", "OnFrame", "go_on", "measure_moves"]
 
 SKIN_LANDMARKS = 468
 """The first landmarks lie on the skin; the others, the irises, turn beneath it."""
@@ -33,6 +33,9 @@ cheek."""
 _TRUSTED_OVER = 1 / 40
 _NOISE_SQUARED = 4.0
 _BORDER = 3
+
+OnFrame = Callable[[], bool]
+"""Called after each frame; False stops."""
 
 _Floats = npt.NDArray[np.float64]
 _Picture = npt.NDArray[np.uint8]
@@ -55,7 +58,14 @@ class Moves:
     trust: _Floats
 
 
-def measure_moves(views: Sequence[FaceView | None], landmarks_view: _Floats, gaps: Sequence[int]) -> Moves:
+def go_on() -> bool:
+    """The callback for callers who do not watch."""
+    return True
+
+
+def measure_moves(
+    views: Sequence[FaceView | None], landmarks_view: _Floats, gaps: Sequence[int], on_frame: OnFrame = go_on
+) -> Moves | None:
     """The skin's motion between every frame and those that come `gaps` later.
 
     Dense inverse search (Kroeger et al., "Fast optical flow using dense inverse search", ECCV 2016) between the bent
@@ -66,6 +76,10 @@ def measure_moves(views: Sequence[FaceView | None], landmarks_view: _Floats, gap
         views: Of a track, in the order of its frames; None where there is none.
         landmarks_view: (N, 468, 2) pixels of each frame's own view, as well as they are known.
         gaps: Between rows, at least 1.
+        on_frame: Called after each frame.
+
+    Returns:
+        None when it was stopped.
     """
     layout = _Layout(np.median(landmarks_view, axis=0))
     flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -76,6 +90,8 @@ def measure_moves(views: Sequence[FaceView | None], landmarks_view: _Floats, gap
     for second, view in enumerate(views):
         bent.pop(second - max(gaps) - 1, None)
         if view is None:
+            if not on_frame():
+                return None
             continue
         after = bent[second] = layout.bent(view.pixels, landmarks_view[second])
         for first in sorted(second - gap for gap in set(gaps) if second - gap in bent):
@@ -85,6 +101,8 @@ def measure_moves(views: Sequence[FaceView | None], landmarks_view: _Floats, gap
             moved.append(_sampled(after.places, landed) - landmarks_view[first])
             is_inside = layout.holds(layout.points) & layout.holds(landed)
             trust.append(np.where(is_inside, np.clip(likeness, 0, 1), 0))
+        if not on_frame():
+            return None
     pairs = np.array(rows, np.int_).reshape(-1, 2)
     shape = (len(rows), len(layout.points))
     return Moves(pairs[:, 0], pairs[:, 1], np.array(moved).reshape(*shape, 2), np.array(trust).reshape(shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,17 +11,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from understudy.errors import WriteError
 from understudy.faces.alignment import STABLE_LANDMARKS, align_face, fit_alignment
 from understudy.faces.face import Alignment, Face
 from understudy.faces.head_shape import head_poses
-from understudy.faces.settle import Settled, settled_landmarks
+from understudy.faces.settle import PASSES, Settled, settled_landmarks
 from understudy.faces.settled_file import digest_of, read_settled, write_settled
-from understudy.faces.skin import SKIN_LANDMARKS
+from understudy.faces.skin import SKIN_LANDMARKS, OnFrame, go_on
 from understudy.faces.smooth import smoothed
 from understudy.faces.track import LONGEST_GAP, Track
 from understudy.geometry import Transform, apply_transform, inverse, square_pixels_from_plate
 
-__all__ = ["aligned_track"]
+__all__ = ["aligned_track", "looks_at", "measure_track"]
 
 _LOST = 0.4
 """Share of its stable landmarks that must look as in other frames for a face to say where it lies; below, the track
@@ -47,11 +49,25 @@ def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None 
         track: With or without views; without, landmarks alone say how the face moves.
         pixel_aspect: Of the plate.
         kept_in: A folder for the settled landmarks, which take 0.2 s of one core for each frame; None keeps nothing.
-
-    Raises:
-        WriteError: `kept_in` cannot be written to.
     """
     return tuple(alignment for run in _runs(track) for alignment in _aligned_run(run, pixel_aspect, kept_in))
+
+
+def measure_track(track: Track, pixel_aspect: float, kept_in: Path, on_frame: OnFrame) -> bool:
+    """Does now what takes long in `aligned_track`, and keeps it for then; False when it was stopped.
+
+    Args:
+        track: As there.
+        pixel_aspect: Of the plate.
+        kept_in: A folder for the settled landmarks.
+        on_frame: Called `looks_at(track)` times, fewer where something is kept already.
+    """
+    return all(_settled(run, _in_view(run, pixel_aspect), kept_in, on_frame) is not None for run in _runs(track))
+
+
+def looks_at(track: Track) -> int:
+    """How often frames are looked at to measure a track."""
+    return PASSES * len(track.faces)
 
 
 def _runs(track: Track) -> list[list[Face]]:
@@ -100,8 +116,9 @@ def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Pat
     """Landmarks (N, 478, 2) in plate pixels, and how much of the stable ones is to be believed (N,)."""
     found = np.array([face.landmarks_plate for face in run])
     to_view = [_to_view(face, pixel_aspect) for face in run]
-    in_view = [apply_transform(to, points[:SKIN_LANDMARKS]) for to, points in zip(to_view, found, strict=True)]
-    settled = _settled(run, np.array(in_view), kept_in)
+    settled = _settled(run, _in_view(run, pixel_aspect), kept_in)
+    if settled is None:
+        raise RuntimeError("nobody stops it here")
     landmarks = found.copy()
     for row, (to, points) in enumerate(zip(to_view, settled.landmarks_view, strict=True)):
         landmarks[row, :SKIN_LANDMARKS] = apply_transform(inverse(to), points)
@@ -111,16 +128,32 @@ def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Pat
     return landmarks, settled.belief[:, list(STABLE_LANDMARKS)].mean(axis=1)
 
 
-def _settled(run: Sequence[Face], in_view: _Floats, kept_in: Path | None) -> Settled:
-    """As it was kept, or measured and then kept where a folder is named and there was something to measure."""
+def _in_view(run: Sequence[Face], pixel_aspect: float) -> _Floats:
+    """The skin's landmarks (N, 468, 2) as they were found, in pixels of each frame's own view."""
+    return np.array(
+        [apply_transform(_to_view(face, pixel_aspect), face.landmarks_plate[:SKIN_LANDMARKS]) for face in run]
+    )
+
+
+def _settled(run: Sequence[Face], in_view: _Floats, kept_in: Path | None, on_frame: OnFrame = go_on) -> Settled | None:
+    """As it was kept, or measured and then kept where a folder is named and there was something to measure.
+
+    None when it was stopped.
+    """
     views = [face.view for face in run]
     if kept_in is None or len(run) < 2 or not any(views):
-        return settled_landmarks(views, in_view)
+        return settled_landmarks(views, in_view, on_frame)
     digest = digest_of(run)
     kept = read_settled(kept_in, digest)
     if kept is not None and kept.landmarks_view.shape == in_view.shape and kept.belief.shape == in_view.shape[:2]:
         return kept
-    return write_settled(kept_in, digest, settled_landmarks(views, in_view))
+    settled = settled_landmarks(views, in_view, on_frame)
+    if settled is None:
+        return None
+    settled = settled.rounded()
+    with contextlib.suppress(WriteError):  # whoever may only read the project measures again next time
+        write_settled(kept_in, digest, settled)
+    return settled
 
 
 def _poses(run: Sequence[Face], landmarks: _Floats, certainty: _Floats, pixel_aspect: float) -> _Floats:

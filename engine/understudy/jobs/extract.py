@@ -98,6 +98,8 @@ def run_extract(
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     tracks = read_found_tracks(folder, shot)
     warn_of_choice(tracks, identity)
+    if not tracks.measure(identity, on_progress):
+        return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     solved = {number: one for number, one in tracks.alignments(identity).items() if number in set(chosen)}
     warn_of_filled(shot_name, solved.values())
     alignments = {number: one for number, one in solved.items() if not one.is_filled}

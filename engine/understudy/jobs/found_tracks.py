@@ -11,11 +11,12 @@ from understudy.errors import NoFaceError
 from understudy.faces.assignment import Assignments, read_assignments, tracks_of
 from understudy.faces.face import Alignment, FoundFrame, read_found_frames
 from understudy.faces.guided import ArtistTracks
-from understudy.faces.steady import aligned_track
+from understudy.faces.steady import aligned_track, looks_at, measure_track
 from understudy.faces.track import Track, cut_frames, link_tracks
 from understudy.jobs.shot import OpenedShot
 from understudy.jobs.tracks import guided_by_artist, shot_tracks
 from understudy.plates import format_frames
+from understudy.progress import OnProgress, Progress
 from understudy.settings.project import NOBODY, ProjectFolder
 
 __all__ = ["FoundTracks", "read_found_tracks", "warn_of_choice", "warn_of_filled"]
@@ -54,15 +55,28 @@ class FoundTracks:
         """The tracks of one identity; of the main person of whom nothing was said when None."""
         return tracks_of(identity, self.tracks, self.assignments)
 
+    def measure(self, identity: str | None, on_progress: OnProgress) -> bool:
+        """Measures an identity's tracks, which `alignments` needs, and which takes long the first time.
+
+        Returns:
+            False when it was stopped; what was measured of finished tracks is kept.
+        """
+        tracks = self.of(identity)
+        total, done = sum(map(looks_at, tracks)), 0
+
+        def on_frame() -> bool:
+            nonlocal done
+            done += 1
+            return on_progress(Progress("aligning faces", done, total)) or done == total
+
+        return all(measure_track(track, self.shot.pixel_aspect, self.kept_in, on_frame) for track in tracks)
+
     def alignments(self, identity: str | None) -> dict[int, Alignment]:
         """The steady alignment of an identity's face by frame, ascending; empty when it has no track.
 
         Each track is made steady by itself: between two of them lies a cut, or a time without a face. Short holes in a
         track are filled in where they were searched. The face moves as the artist's tracks do where the shot names some
         that lie on it.
-
-        Raises:
-            WriteError: What was measured cannot be kept in the shot's folder.
         """
         found: dict[int, Alignment] = {}
         for track in reversed(self.of(identity)):  # in a frame that two of them hold, the larger one counts
