@@ -17,7 +17,7 @@ def made_up_landmarks() -> np.ndarray:
     points = np.tile([0.5, 0.5], (478, 1)) + 0.1 * np.random.default_rng(3).uniform(-1, 1, (478, 2))
     angles = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
     points[list(FACE_OVAL)] = np.column_stack([0.5 + 0.3 * np.sin(angles), 0.5 - 0.36 * np.cos(angles)])
-    points[list(STABLE_LANDMARKS)] = template()
+    points[list(STABLE_LANDMARKS)] = template(STABLE_LANDMARKS)
     return points
 
 

@@ -31,7 +31,7 @@ def alignment(frame: int, left: float, side: float = 256.0) -> Alignment:
 
 def face(frame: int, left: float, score: float = 0.8) -> Face:
     landmarks = np.full((478, 2), (left + 128.0, 178.0))
-    landmarks[list(STABLE_LANDMARKS)] = np.array([left, 50.0]) + 256.0 * template()
+    landmarks[list(STABLE_LANDMARKS)] = np.array([left, 50.0]) + 256.0 * template(STABLE_LANDMARKS)
     landmarks[0], landmarks[1] = (left, 50.0), (left + 256.0, 306.0)
     return Face(frame, landmarks, np.zeros(478, np.float32), score)
 

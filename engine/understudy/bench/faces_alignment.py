@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import SettingsError
-from understudy.faces.alignment import STABLE_LANDMARKS, align_face, fit_alignment, native_px
-from understudy.faces.face import Alignment
+from understudy.faces.alignment import STABLE_LANDMARKS, fit_alignment, fit_motion, native_px
+from understudy.faces.face import Alignment, Face
 from understudy.faces.proportion import measured_face_scale
+from understudy.faces.steady import anchored
 from understudy.geometry import Points, Transform, apply_transform, fit_similarity, inverse
 from understudy.jobs.finding import find_faces
 from understudy.jobs.found_tracks import read_found_tracks
@@ -86,7 +87,7 @@ class ShotFigures:
         missing: Frames without a face.
         filled: Frames that were filled in.
         native_px: Plate pixels that the square spans, median.
-        whole_px: Against the true landmarks' transform.
+        whole_px: Against the alignment by the true landmarks.
         own_px: The same without the shot's own constant part, one similarity for all of its frames.
         jitter_px: How much that changes from frame to frame.
         found_px: `own_px` of each frame's landmarks by themselves, as they were found.
@@ -213,19 +214,24 @@ class _Truth:
     """What is true of a frame.
 
     Attributes:
-        aligned_from_plate: The alignment by the exact landmarks.
-        rotation: (3, 3) of the head.
+        alignment: By the exact landmarks.
         seen: Share of the stable landmarks that nothing which crosses the face hides.
     """
 
-    aligned_from_plate: Transform
-    rotation: _Floats
+    alignment: Alignment
     seen: float
 
+    @property
+    def aligned_from_plate(self) -> Transform:
+        """The transform of `alignment`."""
+        return self.alignment.aligned_from_plate
+
     @staticmethod
-    def of(frame: SyntheticFrame) -> _Truth:
+    def of(frame: SyntheticFrame, number: int) -> _Truth:
+        """Not anchored yet."""
+        landmarks = frame.landmarks_plate.astype(np.float64)
         seen = float(frame.visible[list(STABLE_LANDMARKS)].mean()) if frame.moment.crossing else 1.0
-        return _Truth(fit_alignment(frame.landmarks_plate.astype(np.float64)), frame.head_rotation, seen)
+        return _Truth(Alignment(number, fit_motion(landmarks), landmarks, 1.0, _pose(frame.head_rotation)), seen)
 
 
 def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None) -> dict[int, _Truth]:
@@ -243,8 +249,9 @@ def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None
         rig = light_rig(take.lighting_seed, number / _FPS, take.light_gain, take.wetness)
         frame = render_frame(performer, moment, rig, take, number)
         write_frame(path / "plate" / f"plate.{1001 + number}.exr", Frame.of(frame.pixels))
-        truth[1001 + number] = _Truth.of(frame)
-    return truth
+        truth[1001 + number] = _Truth.of(frame, 1001 + number)
+    placed = anchored([one.alignment for one in truth.values()])
+    return {each.frame: replace(truth[each.frame], alignment=each) for each in placed}
 
 
 def _measured(staged: StagedShot, truth: Mapping[int, _Truth], path: Path) -> tuple[ShotFigures, list[Alignment]]:
@@ -260,11 +267,11 @@ def _measured(staged: StagedShot, truth: Mapping[int, _Truth], path: Path) -> tu
     spent = time.process_time() - begun
     if len(alignments) < 4:
         raise SettingsError(f"No face was found in the shot '{name}', so there is no alignment to measure.")
-    found = {number: align_face(one.faces[0]) for number, one in tracks.found.items() if one.faces}
+    found = {number: _by_itself(one.faces[0]) for number, one in tracks.found.items() if one.faces}
     steady = {one.frame: one for one in alignments}
     covered = frozenset(number for number, frame in truth.items() if frame.seen < _COVERED)
     own, by_itself = _own_errors(steady, truth, covered), _own_errors(found, truth, covered)
-    true_poses = np.array([_pose(truth[one.frame].rotation) for one in alignments])
+    true_poses = np.array([truth[one.frame].alignment.pose for one in alignments])
     off = np.mean(np.array([one.pose for one in alignments]) - true_poses, axis=0)
     return ShotFigures(
         shot=name,
@@ -284,6 +291,11 @@ def _measured(staged: StagedShot, truth: Mapping[int, _Truth], path: Path) -> tu
         pitch_degrees=float(off[1]),
         settle_s=spent / len(alignments),
     ), alignments
+
+
+def _by_itself(face: Face) -> Alignment:
+    """How a face's own landmarks say that it moved."""
+    return Alignment(face.frame, fit_motion(face.landmarks_plate), face.landmarks_plate, face.score, (0.0, 0.0, 0.0))
 
 
 def _errors(

@@ -104,7 +104,7 @@ def _landmarks(size: tuple[int, int], index: int) -> npt.NDArray[np.float64]:
     points = np.full((478, 2), 0.5)
     angles = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
     points[list(FACE_OVAL)] = np.column_stack([0.5 + 0.33 * np.sin(angles), 0.5 - 0.4 * np.cos(angles)])
-    points[list(STABLE_LANDMARKS)] = template()
+    points[list(STABLE_LANDMARKS)] = template(STABLE_LANDMARKS)
     rotation = np.array([[np.cos(_ROLL), -np.sin(_ROLL)], [np.sin(_ROLL), np.cos(_ROLL)]])
     middle = (size[0] / 2 + 0.37 * index, size[1] / 2 + 0.21 * index)
     return np.asarray((points - 0.5) @ rotation.T * _FACE_SHARE * size[1] + middle)

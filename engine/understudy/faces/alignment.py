@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from understudy.faces.face import Alignment, Face
 from understudy.faces.head_shape import head_poses
@@ -24,10 +24,12 @@ from understudy.geometry import (
 )
 
 __all__ = [
+    "ANCHOR_LANDMARKS",
     "FACE_HEIGHT",
     "STABLE_LANDMARKS",
     "align_face",
     "fit_alignment",
+    "fit_motion",
     "head_pose",
     "is_template",
     "native_px",
@@ -47,57 +49,69 @@ _MIDDLE_Y = 0.25
 _SAME = 1e-4
 """A tenth of a pixel of a crop of 1024: what files round templates by is less."""
 
-_STABLE: dict[int, tuple[float, float, float, float]] = {
-    33: (-4.445, 2.660, 3.170, 1.0),
-    133: (-1.674, 2.569, 3.714, 1.0),
-    362: (1.674, 2.569, 3.714, 1.0),
-    263: (4.445, 2.660, 3.170, 1.0),
-    168: (0.0, 3.293, 5.283, 1.0),
-    8: (0.0, 4.027, 5.229, 1.0),
-    55: (-1.252, 4.221, 5.035, 0.75),
-    65: (-2.694, 4.710, 4.823, 0.75),
-    52: (-3.778, 4.746, 4.462, 0.75),
-    285: (1.252, 4.221, 5.035, 0.75),
-    295: (2.694, 4.710, 4.823, 0.75),
-    282: (3.778, 4.746, 4.462, 0.75),
-    222: (-2.678, 4.116, 4.325, 0.5),
-    223: (-3.513, 4.188, 4.272, 0.5),
-    224: (-4.211, 4.034, 4.024, 0.5),
-    442: (2.678, 4.116, 4.325, 0.5),
-    443: (3.513, 4.188, 4.272, 0.5),
-    444: (4.211, 4.034, 4.024, 0.5),
-    104: (-4.399, 5.963, 3.534, 0.5),
-    69: (-3.017, 6.251, 4.286, 0.5),
-    151: (0.0, 6.263, 4.862, 0.5),
-    299: (3.017, 6.251, 4.286, 0.5),
-    333: (4.399, 5.963, 3.534, 0.5),
-    2: (0.0, -1.328, 6.132, 0.5),
-    94: (0.0, -1.163, 6.637, 0.5),
-    4: (0.0, 0.050, 7.798, 0.25),
-    5: (0.0, 0.816, 7.508, 0.25),
-    98: (-1.455, -1.299, 5.331, 0.25),
-    327: (1.455, -1.299, 5.331, 0.25),
-    228: (-4.545, 1.731, 3.338, 0.25),
-    229: (-3.948, 1.576, 3.712, 0.25),
-    230: (-3.185, 1.578, 3.963, 0.25),
-    450: (3.185, 1.578, 3.963, 0.25),
-    449: (3.948, 1.576, 3.712, 0.25),
-    448: (4.545, 1.731, 3.338, 0.25),
+_HEAD: dict[int, tuple[float, float]] = {
+    33: (-4.445, 2.66),
+    133: (-1.674, 2.569),
+    362: (1.674, 2.569),
+    263: (4.445, 2.66),
+    168: (0.0, 3.293),
+    8: (0.0, 4.027),
+    55: (-1.252, 4.221),
+    65: (-2.694, 4.71),
+    52: (-3.778, 4.746),
+    285: (1.252, 4.221),
+    295: (2.694, 4.71),
+    282: (3.778, 4.746),
+    222: (-2.678, 4.116),
+    223: (-3.513, 4.188),
+    224: (-4.211, 4.034),
+    442: (2.678, 4.116),
+    443: (3.513, 4.188),
+    444: (4.211, 4.034),
+    104: (-4.399, 5.963),
+    69: (-3.017, 6.251),
+    151: (0.0, 6.263),
+    299: (3.017, 6.251),
+    333: (4.399, 5.963),
+    2: (0.0, -1.328),
+    94: (0.0, -1.163),
+    4: (0.0, 0.05),
+    5: (0.0, 0.816),
+    98: (-1.455, -1.299),
+    327: (1.455, -1.299),
+    228: (-4.545, 1.731),
+    229: (-3.948, 1.576),
+    230: (-3.185, 1.578),
+    450: (3.185, 1.578),
+    449: (3.948, 1.576),
+    448: (4.545, 1.731),
 }
-"""Landmark: x to the picture's right, y up, z towards the camera in centimetres of an average head, and its weight.
+"""Landmark: x to the picture's right and y up, in centimetres of an average head."""
 
-Weights are what each brings: a landmark that the face mesh puts in the wrong place for some performers, whose skin is
+_BY_WEIGHT: dict[float, tuple[int, ...]] = {
+    1.0: (33, 133, 362, 263, 168, 8),
+    0.75: (55, 65, 52, 285, 295, 282),
+    0.5: (222, 223, 224, 442, 443, 444, 104, 69, 151, 299, 333, 2, 94),
+    0.25: (4, 5, 98, 327, 228, 229, 230, 450, 449, 448),
+}
+
+ANCHOR_LANDMARKS: tuple[int, ...] = (33, 133, 362, 263, 168, 2, 98, 327)
+"""The landmarks that say where a face lies: corners of the eyes, root and base of the nose.
+
+They put the source identity's eyes and nose where the target identity's are."""
+
+STABLE_LANDMARKS: tuple[int, ...] = tuple(_HEAD)
+"""The landmarks that say how a face moves: those of the anchors, brows and forehead.
+
+Their weights are what each brings: one that the face mesh puts in the wrong place for some performers, whose skin is
 too smooth to be followed, or that moves with expression, counts less; chosen on six synthetic performers, tested on six
 others (docs/decisions/0014-alignment-of-a-shot.md). Jaw, lips and cheeks are left out, so that a face does not slide in
-its crop when it talks."""
-
-STABLE_LANDMARKS: tuple[int, ...] = tuple(_STABLE)
-"""The landmarks that alignment rests on."""
+its crop when it talks. Where brows lie differs from face to face, so they say nothing of where a face lies."""
 
 
-def template() -> Points:
-    """(35, 2) float64: where the stable landmarks of an average frontal face lie in the unit square."""
-    head = np.array([values[:2] for values in _STABLE.values()])
+def template(landmarks: Sequence[int] = ANCHOR_LANDMARKS) -> Points:
+    """(N, 2) float64: where landmarks of an average frontal face lie in the unit square; (8, 2) for the anchors."""
+    head = np.array([_HEAD[landmark] for landmark in landmarks])
     scale = FACE_HEIGHT / _CENTIMETRES
     return np.column_stack([0.5 + head[:, 0] * scale, 0.5 - (head[:, 1] - _MIDDLE_Y) * scale])
 
@@ -115,7 +129,19 @@ def is_template(values: Any) -> bool:
 
 
 def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transform:
-    """`aligned_from_plate`: the similarity, in square pixels, that brings the stable landmarks onto the template.
+    """`aligned_from_plate`: the similarity, in square pixels, that brings the anchors onto the template.
+
+    Args:
+        landmarks_plate: (478, 2) plate pixels.
+        pixel_aspect: Of the plate.
+    """
+    square_from_plate = square_pixels_from_plate(pixel_aspect)
+    anchors = apply_transform(square_from_plate, landmarks_plate[list(ANCHOR_LANDMARKS)])
+    return compose(fit_similarity(anchors, template()), square_from_plate)
+
+
+def fit_motion(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transform:
+    """As `fit_alignment`, of the stable landmarks: steadier as a head turns, and for each performer a little elsewhere.
 
     Args:
         landmarks_plate: (478, 2) plate pixels.
@@ -123,7 +149,9 @@ def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transfo
     """
     square_from_plate = square_pixels_from_plate(pixel_aspect)
     stable = apply_transform(square_from_plate, landmarks_plate[list(STABLE_LANDMARKS)])
-    return compose(fit_similarity(stable, template(), _weights()), square_from_plate)
+    weight = {landmark: weight for weight, landmarks in _BY_WEIGHT.items() for landmark in landmarks}
+    weights = [weight[landmark] for landmark in STABLE_LANDMARKS]
+    return compose(fit_similarity(stable, template(STABLE_LANDMARKS), weights), square_from_plate)
 
 
 def align_face(face: Face, pixel_aspect: float = 1.0) -> Alignment:
@@ -153,7 +181,3 @@ def head_pose(face: Face, pixel_aspect: float = 1.0) -> tuple[float, float, floa
     square = apply_transform(square_pixels_from_plate(pixel_aspect), face.landmarks_plate)
     yaw, pitch, roll = head_poses(square[None], face.depths[None].astype(np.float64), np.ones(1))[0]
     return float(yaw), float(pitch), float(roll)
-
-
-def _weights() -> npt.NDArray[np.float64]:
-    return np.array([values[3] for values in _STABLE.values()])

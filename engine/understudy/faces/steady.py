@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.errors import WriteError
-from understudy.faces.alignment import STABLE_LANDMARKS, align_face, fit_alignment
+from understudy.faces.alignment import (
+    ANCHOR_LANDMARKS,
+    STABLE_LANDMARKS,
+    align_face,
+    fit_motion,
+    template,
+)
 from understudy.faces.face import Alignment, Face
 from understudy.faces.head_shape import head_poses
 from understudy.faces.settle import PASSES, Settled, settled_landmarks
@@ -20,13 +27,23 @@ from understudy.faces.settled_file import digest_of, read_settled, write_settled
 from understudy.faces.skin import SKIN_LANDMARKS, OnFrame, go_on
 from understudy.faces.smooth import smoothed
 from understudy.faces.track import LONGEST_GAP, Track
-from understudy.geometry import Transform, apply_transform, inverse, square_pixels_from_plate
+from understudy.geometry import (
+    Transform,
+    apply_transform,
+    compose,
+    fit_similarity,
+    inverse,
+    square_pixels_from_plate,
+)
 
-__all__ = ["aligned_track", "looks_at", "measure_track"]
+__all__ = ["aligned_track", "anchored", "looks_at", "measure_track"]
 
 _LOST = 0.4
 """Share of its stable landmarks that must look as in other frames for a face to say where it lies; below, the track
 does. A face half behind a hand has 0.5."""
+
+_AHEAD, _LEAST_COUNT = 15.0, 1e-6
+"""Degrees of yaw or pitch within which a face counts for where its track lies in the square, and what all others do."""
 
 _IRISES = ((slice(468, 473), (33, 133)), (slice(473, 478), (362, 263)))
 """Landmarks of an iris, and the corners of its eye."""
@@ -37,11 +54,11 @@ _Floats = npt.NDArray[np.float64]
 def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None = None) -> tuple[Alignment, ...]:
     """A track's alignments, steady over time, one for each frame from its first face to its last, ascending.
 
-    Three steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
+    Four steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
     frames (`settled_landmarks`). Each frame's alignment is fitted to them, and position, size and roll are smoothed by
     as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered
     counts less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in from the
-    frames around.
+    frames around. Last, the whole track is moved in the square (`anchored`).
 
     Across a cut, a longer gap, or where the main person's track was lost and found again, nothing is carried.
 
@@ -50,7 +67,7 @@ def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None 
         pixel_aspect: Of the plate.
         kept_in: A folder for the settled landmarks, which take 0.2 s of one core for each frame; None keeps nothing.
     """
-    return tuple(alignment for run in _runs(track) for alignment in _aligned_run(run, pixel_aspect, kept_in))
+    return anchored([one for run in _runs(track) for one in _aligned_run(run, pixel_aspect, kept_in)])
 
 
 def measure_track(track: Track, pixel_aspect: float, kept_in: Path, on_frame: OnFrame) -> bool:
@@ -89,7 +106,7 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
     if not certainty.any():
         certainty[rows] = 1.0
     placements = np.zeros((len(certainty), 4))
-    placements[rows] = [_placement(fit_alignment(points, pixel_aspect), pixel_aspect) for points in landmarks]
+    placements[rows] = [_placement(fit_motion(points, pixel_aspect), pixel_aspect) for points in landmarks]
     placements[rows, 3] = np.unwrap(placements[rows, 3])
     transforms = [_transform(values, pixel_aspect) for values in smoothed(placements, certainty)]
     shapes = np.zeros((len(certainty), landmarks.shape[1] * 2))
@@ -110,6 +127,27 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
         )
         for row, transform in enumerate(transforms)
     ]
+
+
+def anchored(alignments: Sequence[Alignment]) -> tuple[Alignment, ...]:
+    """A track's alignments with one similarity put behind all of them, which brings the anchors onto the template.
+
+    It is the mean of what each frame asks for, above all of those that look ahead. So eyes and nose of all performers
+    come to the same place, and how they move there is untouched.
+
+    Args:
+        alignments: Of one track, by `fit_motion`.
+    """
+    if not alignments:
+        return ()
+    fits, counts = [], []
+    for one in alignments:
+        anchors = apply_transform(one.aligned_from_plate, one.landmarks_plate[list(ANCHOR_LANDMARKS)])
+        fits.append(_placement(fit_similarity(anchors, template()), 1.0))
+        turned = (one.pose[0] ** 2 + one.pose[1] ** 2) / _AHEAD**2
+        counts.append(_LEAST_COUNT if one.is_filled else _LEAST_COUNT + math.exp(-turned / 2))
+    shift = _transform(np.average(np.array(fits), axis=0, weights=counts), 1.0)
+    return tuple(replace(one, aligned_from_plate=compose(shift, one.aligned_from_plate)) for one in alignments)
 
 
 def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None) -> tuple[_Floats, _Floats]:

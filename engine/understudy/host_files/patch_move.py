@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.faces.alignment import STABLE_LANDMARKS, template
+from understudy.faces.alignment import ANCHOR_LANDMARKS, template
 from understudy.geometry import Box, Points, Transform, apply_transform, inverse
 
 __all__ = ["CORNERS", "TRACKS", "PatchMove"]
@@ -70,6 +70,6 @@ class PatchMove:
         They are not the landmarks of single frames, which jitter and change with the expression: a match-move by them
         is the alignment itself.
         """
-        rows = [STABLE_LANDMARKS.index(landmark) for landmark in TRACKS.values()]
+        rows = [ANCHOR_LANDMARKS.index(landmark) for landmark in TRACKS.values()]
         points = template()[rows] * self.side
         return {number: apply_transform(to, points) for number, to in self.plate_from_crop.items()}

@@ -11,7 +11,7 @@ from typing import Any
 from understudy.color.curve import LARGEST_KEPT, SMALLEST_KEPT
 from understudy.durable import write_text
 from understudy.errors import SettingsError, UnknownNameError
-from understudy.faces.alignment import STABLE_LANDMARKS
+from understudy.faces.alignment import ANCHOR_LANDMARKS
 from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.card import anonymous, card_of, card_page, training_space_facts
 from understudy.jobs.transfer import check_carried_consent
@@ -212,7 +212,7 @@ def _signature(size: int, outputs: Sequence[str]) -> dict[str, Any]:
 
 def _alignment(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Where these landmarks of MediaPipe's face mesh lie in the square, 0 to 1: what a crop has to be aligned to."""
-    return {"landmarks": list(STABLE_LANDMARKS), "template": facts.get("alignment_template")}
+    return {"landmarks": list(ANCHOR_LANDMARKS), "template": facts.get("alignment_template")}
 
 
 def _checked(out: Path, suffixes: Sequence[str]) -> Path:
