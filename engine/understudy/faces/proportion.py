@@ -16,10 +16,6 @@ __all__ = ["measured_face_scale"]
 _MOST_YAW, _MOST_PITCH = 30.0, 20.0
 _FEWEST = 5
 
-_TRUST = 0.8
-"""Share of the measured difference that is believed: the mean of three yardsticks differs by a little over 2 % between
-heads of one size, and the spacing of features by 4 to 5 %."""
-
 _LIMITS = (0.9, 1.1)
 
 _Floats = npt.NDArray[np.float64]
@@ -62,8 +58,8 @@ def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]
 
     Alignment brings the eyes, brows and noses of all faces onto one template. A performer whose features are small in
     a large head is so enlarged, and would come out with features too large for the head, a part of the likeness lost.
-    Three yardsticks against the template tell by how much; each errs by itself, and their mean is believed for the most
-    part. Lengths shrink as a head turns: their logarithms are fitted by a plane over yaw and pitch squared, one for
+    Three yardsticks against the template tell by how much; each errs by itself, and their mean is believed. Lengths
+    shrink as a head turns: their logarithms are fitted by a plane over yaw and pitch squared, one for
     both identities, and what is left between the two counts (docs/decisions/0012-proportion.md).
 
     Args:
@@ -85,7 +81,7 @@ def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]
             np.quantile(values - bent @ shrinks, yardstick.at_rest) for values, bent in zip(logs, turned, strict=True)
         )
         ratios.append(of_target - of_source)
-    return float(np.clip(np.exp(_TRUST * np.mean(ratios)), *_LIMITS))
+    return float(np.clip(np.exp(np.mean(ratios)), *_LIMITS))
 
 
 def _looks_ahead(alignment: Alignment) -> bool:
