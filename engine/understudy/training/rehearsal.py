@@ -44,7 +44,7 @@ class TrainingMemory:
         average: Their running average, which the snapshot holds.
         optimiser: The two numbers that AdamW keeps for each weight.
         activations: What the network keeps from its forward pass for the backward pass, and what it paints.
-        loss: What the losses keep.
+        loss: What the losses keep for the backward pass, and need on their way.
         backward: Gradients, and what is computed on the way to them.
         rest: Batches, and what else there is.
     """
