@@ -29,11 +29,13 @@ def test_a_prediction_is_within_a_tenth_of_the_peak(changes: list[str]) -> None:
 
 
 def test_the_peak_is_told_apart_by_use(preset: Preset) -> None:
-    memory = rehearse(preset).memory
+    rehearsal = rehearse(preset)
+    memory = rehearsal.memory
     assert memory.weights == memory.average == 4 * model_cost(preset.model).parameters
     assert 2 * memory.weights <= memory.optimiser < 2.1 * memory.weights
     assert min(memory.activations, memory.loss, memory.rest) > 0
-    assert memory.total == sum(vars(memory).values())
+    assert memory.total == sum(vars(memory).values()) == sum(rehearsal.by_maker.values())
+    assert "understudy.training.losses.structural" in rehearsal.by_maker
 
 
 def test_a_peak_lies_where_the_most_is_computed_in_the_losses_or_on_the_way_back(preset: Preset) -> None:
