@@ -29,11 +29,20 @@ def test_a_prediction_is_within_a_tenth_of_the_peak(changes: list[str]) -> None:
 
 
 def test_the_peak_is_told_apart_by_use(preset: Preset) -> None:
-    memory = rehearse(preset).memory
+    rehearsal = rehearse(preset)
+    memory = rehearsal.memory
     assert memory.weights == memory.average == 4 * model_cost(preset.model).parameters
     assert 2 * memory.weights <= memory.optimiser < 2.1 * memory.weights
-    assert min(memory.activations, memory.loss, memory.backward, memory.rest) > 0
-    assert memory.total == sum(vars(memory).values())
+    assert min(memory.activations, memory.loss, memory.rest) > 0
+    assert memory.total == sum(vars(memory).values()) == sum(rehearsal.by_maker.values())
+    assert "understudy.training.losses.structural" in rehearsal.by_maker
+
+
+def test_a_peak_lies_where_the_most_is_computed_in_the_losses_or_on_the_way_back(preset: Preset) -> None:
+    by_pixels_alone = rehearse(preset.with_overrides(("training.losses.ssim=0",))).memory
+    by_structure = rehearse(preset).memory
+    assert by_structure.backward == 0 < by_pixels_alone.backward
+    assert by_structure.loss > 5 * by_pixels_alone.loss
 
 
 def test_an_iteration_is_three_forward_passes_of_every_face() -> None:

@@ -14,6 +14,7 @@ from understudy.settings.memory_size import shown_memory
 from understudy.settings.preset import Preset, load_preset
 
 if TYPE_CHECKING:
+    from understudy.bench.ladder import Ladder
     from understudy.bench.quality import QualityResult
     from understudy.bench.training import TrainingFigures
 
@@ -103,6 +104,46 @@ def bench_quality(
         _show_quality(result)
 
 
+@bench.command("ladder")
+def bench_ladder(
+    step: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A step; may be given several times. All by default.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.02, help="How long each trains.")] = 2.0,
+    slice_seconds: Annotated[float, typer.Option(min=1.0, help="How long each works in one turn.")] = 30.0,
+    frames: Annotated[int, typer.Option(min=2, max=480, help="Of the plate.")] = 24,
+    train_frames: Annotated[int, typer.Option(min=2, max=480, help="Of the source identity's footage.")] = 72,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep everything there; the same command goes on there.")
+    ] = None,
+    settings: Annotated[list[str] | None, _SETTINGS] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Compare what each choice behind our own presets costs and brings, on a network of 128 px.
+
+    u128 is changed in one thing at a time. All train for the same time, in turns, on one synthetic pair.
+    """
+    from understudy.bench.ladder import climb
+
+    with watching(quiet=as_json) as on_progress:
+        ladder = climb(
+            tuple(step or ()),
+            tuple(settings or ()),
+            minutes=minutes,
+            slice_s=slice_seconds,
+            frames=frames,
+            train_frames=train_frames,
+            folder=folder,
+            on_progress=on_progress,
+        )
+    if ladder is None:
+        raise Stopped
+    if as_json:
+        print_json(ladder.to_json())
+    else:
+        _show_ladder(ladder)
+
+
 def _named(names: list[str], changes: tuple[str, ...]) -> list[Preset]:
     return [load_preset(name, changes) for name in names]
 
@@ -137,6 +178,24 @@ def _show_quality(result: QualityResult) -> None:
         rows.append((name, _number(none), *(_number(getattr(each.measures, name)) for each in result.presets)))
     title = f"Swaps of {result.frames} frames against the ideal swap"
     print_table(title, ["", "no swap", *(each.preset for each in result.presets)], rows)
+
+
+def _show_ladder(ladder: Ladder) -> None:
+    measures = list(vars(ladder.plate))
+    columns = ["", "CPU s", "memory", "GFLOP", "iterations", *(name.replace("_", " ") for name in measures)]
+    rows: list[tuple[object, ...]] = [
+        (
+            rung.learnt.preset,
+            _number(rung.cpu_seconds),
+            shown_memory(rung.memory),
+            f"{rung.gflop:.3g}",
+            rung.learnt.iterations,
+            *(_number(getattr(rung.learnt.measures, name)) for name in measures),
+        )
+        for rung in ladder.rungs
+    ]
+    rows.append(("no swap", "", "", "", "", *(_number(getattr(ladder.plate, name)) for name in measures)))
+    print_table(f"One thing changed at a time, {ladder.frames} frames against the ideal swap", columns, rows)
 
 
 def _memory(amount: int | None) -> str:

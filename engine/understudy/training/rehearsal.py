@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import numpy as np
@@ -44,7 +45,7 @@ class TrainingMemory:
         average: Their running average, which the snapshot holds.
         optimiser: The two numbers that AdamW keeps for each weight.
         activations: What the network keeps from its forward pass for the backward pass, and what it paints.
-        loss: What the losses keep.
+        loss: What the losses keep for the backward pass, and need on their way.
         backward: Gradients, and what is computed on the way to them.
         rest: Batches, and what else there is.
     """
@@ -70,10 +71,13 @@ class Rehearsal:
     Attributes:
         memory: Of the phase that takes most.
         gflop: Thousand million additions and multiplications of one iteration of that phase.
+        by_maker: The same bytes as in `memory`, by the module that made the tensors, largest first; "backward" for
+            gradients.
     """
 
     memory: TrainingMemory
     gflop: float
+    by_maker: Mapping[str, int]
 
 
 class _Enough(Exception):  # noqa: N818  # a signal, not an error
@@ -146,7 +150,8 @@ def _rehearse_phase(preset: Preset) -> Rehearsal:
 
     with weightless_tensors(), FlopCounterMode(display=False) as counter, LiveTensors() as live:
         train_on_noise(preset, "cpu", on_iteration, faces=1)
-    return Rehearsal(_by_use(live, preset), (counted[-1] - counted[-2]) / 1e9)
+    by_maker = dict(sorted(live.at_peak.items(), key=lambda item: -item[1]))
+    return Rehearsal(_by_use(live, preset), (counted[-1] - counted[-2]) / 1e9, MappingProxyType(by_maker))
 
 
 def _by_use(live: LiveTensors, preset: Preset) -> TrainingMemory:

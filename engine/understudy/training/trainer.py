@@ -206,17 +206,17 @@ def train(
                 if drawn != _draw(standing, phase):  # the clock has begun a phase, or it was rolled back
                     wanted_batches = batches(standing, phase)
                 for_target, for_source = wanted_batches
-                seen = torch.cat([for_target.seen, for_source.seen])
+                optimizer.zero_grad(set_to_none=True)  # before there is anything else to hold
                 torch.manual_seed(_noise_seed(settings.seed, standing))
                 with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
-                    described_target, described_source = model.describe(seen).split(len(for_target.seen))
+                    described = model.describe(torch.cat([for_target.seen, for_source.seen]))
+                    described_target, described_source = described.split(len(for_target.seen))
                     painted_target = painting_of(model, described_target, "target")
                     painted_source = painting_of(model, described_source, "source")
                 loss_target = loss_of(painted_target, for_target)
                 loss_source = loss_of(painted_source, for_source)
 
                 # Gradients; the next batch is gathered while the device works on them
-                optimizer.zero_grad(set_to_none=True)
                 (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
                 own = len(for_target.seen) / phase.settings.batch
                 ranks.average_gradients(model.parameters(), own)

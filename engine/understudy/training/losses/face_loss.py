@@ -14,6 +14,7 @@ from torch.nn import functional
 from understudy.settings.training import LossSettings, TrainingSettings
 from understudy.training.batches import Batch
 from understudy.training.losses.detail import focal_frequency_loss, gradient_loss
+from understudy.training.losses.kept_gradient import cost_of_each
 from understudy.training.losses.mattes import matte_entropy_loss, matte_loss
 from understudy.training.losses.pixels import charbonnier_loss, l1_loss, l2_loss, log_cosh_loss
 from understudy.training.losses.structural import ms_ssim_loss, ssim_loss
@@ -88,6 +89,10 @@ class FaceLoss:
         return weight
 
     def _of_pictures(self, painted: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+        """(B,) float32, with a gradient to what was painted."""
+        return cost_of_each(self._added, painted, wanted, weight)
+
+    def _added(self, painted: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
         """(B,) float32."""
         share = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)
         weights: dict[str, float] = self.weights.model_dump()
