@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from understudy.faces.face import Alignment
 from understudy.geometry import apply_transform
@@ -15,10 +15,10 @@ __all__ = ["measured_face_scale"]
 
 _MOST_YAW, _MOST_PITCH = 30.0, 20.0
 _FEWEST = 5
+_AHEAD = 3
+"""One of so many faces is measured: those that look ahead most, since lengths shrink as a head turns."""
 
 _LIMITS = (0.9, 1.1)
-
-_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class _Yardstick:
     ends: tuple[tuple[int, int], ...]
     at_rest: float = 0.5
 
-    def log_lengths(self, alignments: Sequence[Alignment]) -> _Floats:
-        """(N,) logarithms of its length in each face, in sides of the aligned square."""
+    def log_length(self, alignments: Sequence[Alignment]) -> float:
+        """Logarithm of its length in some faces of one identity, in sides of the aligned square."""
         logs = []
         for one in alignments:
             points = apply_transform(one.aligned_from_plate, one.landmarks_plate)
             lengths = [float(np.linalg.norm(points[first] - points[last])) for first, last in self.ends]
             logs.append(np.log(np.maximum(lengths, 1e-6)).mean())
-        return np.array(logs)
+        return float(np.quantile(logs, self.at_rest))
 
 
 _YARDSTICKS = (
@@ -56,11 +56,10 @@ everyone, give or take half a millimetre."""
 def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]) -> float:
     """How large the source identity's face is to be drawn, so that its features suit the target identity's head.
 
-    Alignment brings the eyes, brows and noses of all faces onto one template. A performer whose features are small in
-    a large head is so enlarged, and would come out with features too large for the head, a part of the likeness lost.
-    Three yardsticks against the template tell by how much; each errs by itself, and their mean is believed. Lengths
-    shrink as a head turns: their logarithms are fitted by a plane over yaw and pitch squared, one for
-    both identities, and what is left between the two counts (docs/decisions/0012-proportion.md).
+    Alignment brings the eyes and noses of all faces onto one template. A performer whose features are small in a large
+    head is so enlarged, and would come out with features too large for the head, a part of the likeness lost. Three
+    yardsticks against the template tell by how much; each errs by itself, and their mean is believed
+    (docs/decisions/0012-proportion.md).
 
     Args:
         target: Of the target identity's faces.
@@ -69,28 +68,15 @@ def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]
     Returns:
         0.9..1.1; 1.0 when either has fewer than 5 faces within 30 degrees of yaw and 20 of pitch.
     """
-    ahead = [[one for one in faces if _looks_ahead(one)] for faces in (target, source)]
+    ahead = [_ahead(faces) for faces in (target, source)]
     if min(map(len, ahead)) < _FEWEST:
         return 1.0
-    turned = [np.radians(np.array([one.pose[:2] for one in faces])) ** 2 for faces in ahead]
-    ratios = []
-    for yardstick in _YARDSTICKS:
-        logs = [yardstick.log_lengths(faces) for faces in ahead]
-        shrinks = _shrinking(turned, logs)
-        of_target, of_source = (
-            np.quantile(values - bent @ shrinks, yardstick.at_rest) for values, bent in zip(logs, turned, strict=True)
-        )
-        ratios.append(of_target - of_source)
+    ratios = [yardstick.log_length(ahead[0]) - yardstick.log_length(ahead[1]) for yardstick in _YARDSTICKS]
     return float(np.clip(np.exp(np.mean(ratios)), *_LIMITS))
 
 
-def _looks_ahead(alignment: Alignment) -> bool:
-    yaw, pitch, _ = alignment.pose
-    return abs(yaw) <= _MOST_YAW and abs(pitch) <= _MOST_PITCH
-
-
-def _shrinking(turned: Sequence[_Floats], logs: Sequence[_Floats]) -> _Floats:
-    """(2,): what a length's logarithm changes by with yaw and pitch squared, the same in both facesets."""
-    bent = np.concatenate([each - each.mean(axis=0) for each in turned])
-    values = np.concatenate([each - each.mean() for each in logs])
-    return np.asarray(np.linalg.lstsq(bent, values, rcond=1e-3)[0])
+def _ahead(alignments: Sequence[Alignment]) -> list[Alignment]:
+    """The third of the faces that looks ahead most, or five of them; fewer where the others are turned away."""
+    turned = sorted(alignments, key=lambda one: math.hypot(*one.pose[:2]))
+    some = turned[: max(_FEWEST, len(turned) // _AHEAD)]
+    return [one for one in some if abs(one.pose[0]) <= _MOST_YAW and abs(one.pose[1]) <= _MOST_PITCH]
