@@ -54,7 +54,7 @@ def test_a_head_that_is_mostly_turned_is_not_taken_for_a_narrow_one() -> None:
 
 def test_one_wrong_face_changes_little() -> None:
     wrong = [*seen(*AHEAD * 4, breadth=1.05), *seen((0.0, 0.0), breadth=0.5)]
-    assert measured_face_scale(seen(*AHEAD), wrong) == pytest.approx(1.05 ** (-1 / 3), abs=0.01)
+    assert measured_face_scale(seen(*AHEAD * 4), wrong) == pytest.approx(1.05 ** (-1 / 3), abs=0.01)
 
 
 def test_few_faces_or_turned_ones_alone_measure_nothing() -> None:
