@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from understudy.faces.face import Alignment, Face
 from understudy.faces.head_shape import head_poses
@@ -28,6 +29,7 @@ __all__ = [
     "FACE_HEIGHT",
     "STABLE_LANDMARKS",
     "align_face",
+    "alignment_from_motion",
     "fit_alignment",
     "fit_motion",
     "head_pose",
@@ -49,44 +51,44 @@ _MIDDLE_Y = 0.25
 _SAME = 1e-4
 """A tenth of a pixel of a crop of 1024: what files round templates by is less."""
 
-_HEAD: dict[int, tuple[float, float]] = {
-    33: (-4.445, 2.66),
-    133: (-1.674, 2.569),
-    362: (1.674, 2.569),
-    263: (4.445, 2.66),
-    168: (0.0, 3.293),
-    8: (0.0, 4.027),
-    55: (-1.252, 4.221),
-    65: (-2.694, 4.71),
-    52: (-3.778, 4.746),
-    285: (1.252, 4.221),
-    295: (2.694, 4.71),
-    282: (3.778, 4.746),
-    222: (-2.678, 4.116),
-    223: (-3.513, 4.188),
-    224: (-4.211, 4.034),
-    442: (2.678, 4.116),
-    443: (3.513, 4.188),
-    444: (4.211, 4.034),
-    104: (-4.399, 5.963),
-    69: (-3.017, 6.251),
-    151: (0.0, 6.263),
-    299: (3.017, 6.251),
-    333: (4.399, 5.963),
-    2: (0.0, -1.328),
-    94: (0.0, -1.163),
-    4: (0.0, 0.05),
-    5: (0.0, 0.816),
-    98: (-1.455, -1.299),
-    327: (1.455, -1.299),
-    228: (-4.545, 1.731),
-    229: (-3.948, 1.576),
-    230: (-3.185, 1.578),
-    450: (3.185, 1.578),
-    449: (3.948, 1.576),
-    448: (4.545, 1.731),
+_HEAD: dict[int, tuple[float, float, float]] = {
+    33: (-4.445, 2.66, 3.17),
+    133: (-1.674, 2.569, 3.714),
+    362: (1.674, 2.569, 3.714),
+    263: (4.445, 2.66, 3.17),
+    168: (0.0, 3.293, 5.283),
+    8: (0.0, 4.027, 5.229),
+    55: (-1.252, 4.221, 5.035),
+    65: (-2.694, 4.71, 4.823),
+    52: (-3.778, 4.746, 4.462),
+    285: (1.252, 4.221, 5.035),
+    295: (2.694, 4.71, 4.823),
+    282: (3.778, 4.746, 4.462),
+    222: (-2.678, 4.116, 4.325),
+    223: (-3.513, 4.188, 4.272),
+    224: (-4.211, 4.034, 4.024),
+    442: (2.678, 4.116, 4.325),
+    443: (3.513, 4.188, 4.272),
+    444: (4.211, 4.034, 4.024),
+    104: (-4.399, 5.963, 3.534),
+    69: (-3.017, 6.251, 4.286),
+    151: (0.0, 6.263, 4.862),
+    299: (3.017, 6.251, 4.286),
+    333: (4.399, 5.963, 3.534),
+    2: (0.0, -1.328, 6.132),
+    94: (0.0, -1.163, 6.637),
+    4: (0.0, 0.05, 7.798),
+    5: (0.0, 0.816, 7.508),
+    98: (-1.455, -1.299, 5.331),
+    327: (1.455, -1.299, 5.331),
+    228: (-4.545, 1.731, 3.338),
+    229: (-3.948, 1.576, 3.712),
+    230: (-3.185, 1.578, 3.963),
+    450: (3.185, 1.578, 3.963),
+    449: (3.948, 1.576, 3.712),
+    448: (4.545, 1.731, 3.338),
 }
-"""Landmark: x to the picture's right and y up, in centimetres of an average head."""
+"""Landmark: x to the picture's right, y up, z towards the camera, in centimetres of an average head."""
 
 _BY_WEIGHT: dict[float, tuple[int, ...]] = {
     1.0: (33, 133, 362, 263, 168, 8),
@@ -111,9 +113,7 @@ its crop when it talks. Where brows lie differs from face to face, so they say n
 
 def template(landmarks: Sequence[int] = ANCHOR_LANDMARKS) -> Points:
     """(N, 2) float64: where landmarks of an average frontal face lie in the unit square; (8, 2) for the anchors."""
-    head = np.array([_HEAD[landmark] for landmark in landmarks])
-    scale = FACE_HEIGHT / _CENTIMETRES
-    return np.column_stack([0.5 + head[:, 0] * scale, 0.5 - (head[:, 1] - _MIDDLE_Y) * scale])
+    return _in_square(np.array([_HEAD[landmark] for landmark in landmarks]))
 
 
 def is_template(values: Any) -> bool:
@@ -141,7 +141,7 @@ def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transfo
 
 
 def fit_motion(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transform:
-    """As `fit_alignment`, of the stable landmarks: steadier as a head turns, and for each performer a little elsewhere.
+    """As `fit_alignment`, of the stable landmarks: steadier, about another place, and for each performer elsewhere.
 
     Args:
         landmarks_plate: (478, 2) plate pixels.
@@ -149,9 +149,36 @@ def fit_motion(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transform:
     """
     square_from_plate = square_pixels_from_plate(pixel_aspect)
     stable = apply_transform(square_from_plate, landmarks_plate[list(STABLE_LANDMARKS)])
+    return compose(_fit_stable(stable), square_from_plate)
+
+
+def alignment_from_motion(yaw: float, pitch: float) -> Transform:
+    """What `fit_alignment` does beside `fit_motion` when an average head turns: a similarity of the unit square.
+
+    The stable landmarks lie higher and deeper in a head than the anchors, and so turn about another place.
+
+    Args:
+        yaw: Degrees, as in `Alignment.pose`.
+        pitch: Degrees.
+    """
+    across, up = np.radians((yaw, pitch))
+    about_x = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
+    about_y = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
+    turned = _in_square(np.array(list(_HEAD.values())) @ (about_y @ about_x).T)
+    anchors = [STABLE_LANDMARKS.index(landmark) for landmark in ANCHOR_LANDMARKS]
+    return compose(fit_similarity(turned[anchors], template()), inverse(_fit_stable(turned)))
+
+
+def _fit_stable(points: Points) -> Transform:
     weight = {landmark: weight for weight, landmarks in _BY_WEIGHT.items() for landmark in landmarks}
     weights = [weight[landmark] for landmark in STABLE_LANDMARKS]
-    return compose(fit_similarity(stable, template(STABLE_LANDMARKS), weights), square_from_plate)
+    return fit_similarity(points, template(STABLE_LANDMARKS), weights)
+
+
+def _in_square(head: npt.NDArray[np.float64]) -> Points:
+    """(N, 2) in the unit square of points (N, 3) of a head."""
+    scale = FACE_HEIGHT / _CENTIMETRES
+    return np.column_stack([0.5 + head[:, 0] * scale, 0.5 - (head[:, 1] - _MIDDLE_Y) * scale])
 
 
 def align_face(face: Face, pixel_aspect: float = 1.0) -> Alignment:

@@ -21,7 +21,7 @@ _OUTLYING = 4.0
 _Floats = npt.NDArray[np.float64]
 
 
-def smoothed(values: _Floats, certainty: _Floats) -> _Floats:
+def smoothed(values: _Floats, certainty: _Floats, most_noise: _Floats) -> _Floats:
     """The courses that most probably lie behind noisy values; where a row is not known, what lies between.
 
     Each column x minimises |x - values|^2 + stiffness |third differences of x|^2, a smoothing spline on frames
@@ -33,6 +33,8 @@ def smoothed(values: _Floats, certainty: _Floats) -> _Floats:
     Args:
         values: (N, D), a row for each frame; what stands in unknown rows does not matter.
         certainty: (N,) 0..1, what a row counts; 0 is not known. At least one is more.
+        most_noise: (D,): no column is smoothed by more than this, root mean square. Few values that move fast look like
+            noise.
     """
     is_known = certainty > 0
     if is_known.sum() <= _ORDER + 1:
@@ -41,13 +43,13 @@ def smoothed(values: _Floats, certainty: _Floats) -> _Floats:
     rows, bends = certainty, np.ones(len(values) - _ORDER)
     fitted = filled
     for _ in range(_ROUNDS):
-        fitted, noise, liveliness = _fitted(filled, rows, bends)
+        fitted, noise, liveliness = _fitted(filled, rows, bends, most_noise)
         rows = certainty * _weights(np.abs(filled - fitted) / noise, is_known)
         bends = _weights(np.abs(np.diff(fitted, _ORDER, axis=0)) / liveliness, np.ones(len(bends), np.bool_))
     return fitted
 
 
-def _fitted(values: _Floats, rows: _Floats, bends: _Floats) -> tuple[_Floats, _Floats, _Floats]:
+def _fitted(values: _Floats, rows: _Floats, bends: _Floats, most_noise: _Floats) -> tuple[_Floats, _Floats, _Floats]:
     """The courses (N, D) at each column's best stiffness, and what noise and third differences (D,) then are."""
     penalty = _penalty(bends)
     known = rows > 0
@@ -65,7 +67,7 @@ def _fitted(values: _Floats, rows: _Floats, bends: _Floats) -> tuple[_Floats, _F
         error = np.maximum((weighted * (values - course)).sum(axis=0), 0) + floor
         determinant = 2 * float(np.log(triangle[0]).sum())
         unlikely = freedom * np.log(error) + determinant - len(bends) * np.log(stiffness)
-        is_better = unlikely < best
+        is_better = (unlikely < best) & (error <= (rows.sum() * most_noise**2) + floor)
         best = np.where(is_better, unlikely, best)
         fitted[:, is_better] = course[:, is_better]
         chosen, left = np.where(is_better, stiffness, chosen), np.where(is_better, error, left)

@@ -17,6 +17,7 @@ from understudy.faces.alignment import (
     ANCHOR_LANDMARKS,
     STABLE_LANDMARKS,
     align_face,
+    alignment_from_motion,
     fit_motion,
     template,
 )
@@ -41,6 +42,10 @@ __all__ = ["aligned_track", "anchored", "looks_at", "measure_track"]
 _LOST = 0.4
 """Share of its stable landmarks that must look as in other frames for a face to say where it lies; below, the track
 does. A face half behind a hand has 0.5."""
+
+_NOISE, _LANDMARK_NOISE, _POSE_NOISE = 0.004, 0.01, 2.0
+"""Most that settled places, sizes and rolls err by from frame to frame (in sides of the square, logarithms, radians), a
+landmark in the square, and a pose in degrees. What is more is movement, as in photographs that follow each other."""
 
 _AHEAD, _LEAST_COUNT = 15.0, 1e-6
 """Degrees of yaw or pitch within which a face counts for where its track lies in the square, and what all others do."""
@@ -108,13 +113,16 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
     placements = np.zeros((len(certainty), 4))
     placements[rows] = [_placement(fit_motion(points, pixel_aspect), pixel_aspect) for points in landmarks]
     placements[rows, 3] = np.unwrap(placements[rows, 3])
-    transforms = [_transform(values, pixel_aspect) for values in smoothed(placements, certainty)]
+    side = math.exp(float(np.median(placements[rows, 2])))
+    steady = smoothed(placements, certainty, _NOISE * np.array([side, side, 1.0, 1.0]))
+    transforms = [_transform(values, pixel_aspect) for values in steady]
     shapes = np.zeros((len(certainty), landmarks.shape[1] * 2))
     poses = np.zeros((len(certainty), 3))
     poses[rows] = _poses(run, landmarks, certainty[rows], pixel_aspect)
     for row, points in zip(rows, landmarks, strict=True):
         shapes[row] = apply_transform(transforms[row], points).ravel()
-    shapes, poses = smoothed(shapes, certainty), smoothed(poses, certainty)
+    shapes = smoothed(shapes, certainty, np.full(shapes.shape[1], _LANDMARK_NOISE))
+    poses = smoothed(poses, certainty, np.full(3, _POSE_NOISE))
     confidence = _confidence(certainty, rows, np.array([face.score for face in run]))
     return [
         Alignment(
@@ -132,22 +140,24 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
 def anchored(alignments: Sequence[Alignment]) -> tuple[Alignment, ...]:
     """A track's alignments with one similarity put behind all of them, which brings the anchors onto the template.
 
-    It is the mean of what each frame asks for, above all of those that look ahead. So eyes and nose of all performers
-    come to the same place, and how they move there is untouched.
+    It is the mean of what each frame's anchors ask for beside what they would in an average head that is turned so
+    (`alignment_from_motion`), above all of frames that look ahead. So eyes and nose of all performers come to the same
+    place, whichever way they look, and how they move there is untouched.
 
     Args:
         alignments: Of one track, by `fit_motion`.
     """
     if not alignments:
         return ()
-    fits, counts = [], []
+    placements, counts = [], []
     for one in alignments:
         anchors = apply_transform(one.aligned_from_plate, one.landmarks_plate[list(ANCHOR_LANDMARKS)])
-        fits.append(_placement(fit_similarity(anchors, template()), 1.0))
+        expected = alignment_from_motion(*one.pose[:2])
+        placements.append(_placement(compose(inverse(expected), fit_similarity(anchors, template())), 1.0))
         turned = (one.pose[0] ** 2 + one.pose[1] ** 2) / _AHEAD**2
         counts.append(_LEAST_COUNT if one.is_filled else _LEAST_COUNT + math.exp(-turned / 2))
-    shift = _transform(np.average(np.array(fits), axis=0, weights=counts), 1.0)
-    return tuple(replace(one, aligned_from_plate=compose(shift, one.aligned_from_plate)) for one in alignments)
+    beside = _transform(np.average(np.array(placements), axis=0, weights=counts), 1.0)
+    return tuple(replace(one, aligned_from_plate=compose(beside, one.aligned_from_plate)) for one in alignments)
 
 
 def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None) -> tuple[_Floats, _Floats]:
