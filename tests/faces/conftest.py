@@ -10,11 +10,13 @@ import pytest
 from understudy.faces.alignment import STABLE_LANDMARKS, template
 from understudy.faces.face import Face
 from understudy.faces.outline import FACE_OVAL
+from understudy.synthetic.template import load_template
 
 
 def made_up_landmarks() -> np.ndarray:
     """(478, 2) in the unit square: the stable landmarks on the template, the oval an ellipse, the rest between."""
-    points = np.tile([0.5, 0.5], (478, 1)) + 0.1 * np.random.default_rng(3).uniform(-1, 1, (478, 2))
+    points = np.tile([0.5, 0.5], (478, 1))
+    points[:468] += load_template().vertices[:468, :2] * (0.047, -0.047)
     angles = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
     points[list(FACE_OVAL)] = np.column_stack([0.5 + 0.3 * np.sin(angles), 0.5 - 0.36 * np.cos(angles)])
     points[list(STABLE_LANDMARKS)] = template(STABLE_LANDMARKS)
@@ -30,6 +32,8 @@ def face_at() -> Callable[..., Face]:
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         points = (made_up_landmarks() - 0.5) * side @ rotation.T + (x, y)
         points = points + noise * side * np.random.default_rng(frame).standard_normal((478, 2))
-        return Face(frame, points, np.zeros(478, np.float32), 0.9)
+        depths = np.zeros(478, np.float32)
+        depths[:468] = load_template().vertices[:468, 2] * 0.047 * side
+        return Face(frame, points, depths, 0.9)
 
     return make

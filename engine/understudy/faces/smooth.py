@@ -16,6 +16,9 @@ _STIFFNESSES = np.geomspace(1e-3, 1e7, 21)
 """From nothing taken out to what turns a second of film into one arc."""
 
 _ROUNDS = 3
+_DEVIATIONS = 1.4826
+"""Standard deviations in a median of departures, of which a few may lie far off."""
+
 _OUTLYING = 4.0
 
 _Floats = npt.NDArray[np.float64]
@@ -67,7 +70,8 @@ def _fitted(values: _Floats, rows: _Floats, bends: _Floats, most_noise: _Floats)
         error = np.maximum((weighted * (values - course)).sum(axis=0), 0) + floor
         determinant = 2 * float(np.log(triangle[0]).sum())
         unlikely = freedom * np.log(error) + determinant - len(bends) * np.log(stiffness)
-        is_better = (unlikely < best) & (error <= (rows.sum() * most_noise**2) + floor)
+        typical = _DEVIATIONS * np.median(np.abs(values - course)[known], axis=0)
+        is_better = (unlikely < best) & (typical <= most_noise)
         best = np.where(is_better, unlikely, best)
         fitted[:, is_better] = course[:, is_better]
         chosen, left = np.where(is_better, stiffness, chosen), np.where(is_better, error, left)
