@@ -72,5 +72,5 @@ def test_the_command_shows_every_step_and_doing_nothing(capsys: pytest.CaptureFi
 
 
 def test_an_unknown_step_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match="'hair'. There are: u128, .*haar"):
+    with pytest.raises(SettingsError, match=r"'hair'\. There are: u128, .*haar"):
         step_presets(["hair"])
