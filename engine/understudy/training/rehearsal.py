@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -77,7 +77,7 @@ class Rehearsal:
 
     memory: TrainingMemory
     gflop: float
-    by_maker: Mapping[str, int]
+    by_maker: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Enough(Exception):  # noqa: N818  # a signal, not an error
