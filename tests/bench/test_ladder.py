@@ -58,7 +58,8 @@ def test_a_rung_says_what_an_iteration_costs(asked: dict[str, Any]) -> None:
     twice, base = climbed.rungs
     assert twice.learnt.preset == "twice" and [each.training.batch for each in asked["presets"]] == [4, 4]
     assert (twice.cpu_seconds, base.cpu_seconds) == (0.5, 5.0 / 11)
-    assert twice.memory < base.memory and twice.gflop > base.gflop
+    assert twice.cost.activations < base.cost.activations and twice.cost.memory < base.cost.memory
+    assert twice.cost.gflop > base.cost.gflop and twice.cost.parameters == base.cost.parameters
 
 
 @pytest.mark.usefixtures("asked")
@@ -68,7 +69,18 @@ def test_the_command_shows_every_step_and_doing_nothing(capsys: pytest.CaptureFi
     assert all(word in shown for word in ("haar", "narrow", "no swap"))
     assert main(["bench", "ladder", "--step", "haar", "--json"]) == 0
     (rung,) = json.loads(capsys.readouterr().out)["rungs"]
-    assert rung["what"] == "the blocks as Haar wavelets" and rung["cpu_seconds"] == 0.5
+    assert rung["cost"]["what"] == "the blocks as Haar wavelets" and rung["cpu_seconds"] == 0.5
+
+
+def test_a_dry_run_says_what_steps_cost_and_trains_nothing(
+    asked: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "ladder", "--step", "haar", "--dry-run"]) == 0
+    assert "Haar wavelets" in capsys.readouterr().out
+    assert main(["bench", "ladder", "--step", "narrow", "--step", "wide", "--dry-run", "--json"]) == 0
+    narrow, wide = json.loads(capsys.readouterr().out)
+    assert narrow["parameters"] < wide["parameters"] and narrow["memory"] < wide["memory"]
+    assert not asked
 
 
 def test_an_unknown_step_is_refused_with_those_that_there_are() -> None:

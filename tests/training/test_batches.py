@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from understudy.geometry import crop_side
+from understudy.model.live_tensors import LiveTensors
 from understudy.settings.preset import Preset
 from understudy.settings.training import TrainingSettings
+from understudy.training import batches
 from understudy.training.batches import FaceCodes, centre_batch, centre_codes, make_batch, quantised
 
 CPU = torch.device("cpu")
@@ -106,6 +108,32 @@ def test_a_share_of_a_batch_is_that_part_of_the_whole(preset: Preset, source: Fa
     assert torch.equal(share.seen, whole.seen[rows])
     assert torch.equal(share.wanted, whole.wanted[rows])
     assert torch.equal(share.matte, whole.matte[rows])
+
+
+@pytest.mark.parametrize("side", [64, 32])
+def test_faces_made_one_by_one_are_those_made_at_once(
+    with_poses: FaceCodes, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TrainingSettings(batch=3, warp=0.05, eyes_weight=1.0)
+    at_once = make_batch(with_poses, 64, settings, (0, 0), CPU, side=side)
+    monkeypatch.setattr(batches, "_PIXELS_AT_ONCE", 1)
+    one_by_one = make_batch(with_poses, 64, settings, (0, 0), CPU, side=side)
+    assert all(torch.equal(getattr(at_once, name), getattr(one_by_one, name)) for name in vars(at_once))
+
+
+def test_what_a_batch_takes_on_its_way_does_not_grow_with_it(
+    source: FaceCodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_PIXELS_AT_ONCE", 1)
+
+    def peak(count: int) -> int:
+        with LiveTensors() as live:
+            make_batch(source, 64, TrainingSettings(batch=count), (0, 0), CPU)
+        return live.peak
+
+    made = 7 * 64 * 64 * 4  # what is seen, what is wanted, and a matte, of one face
+    # each is there twice while the faces are put together
+    assert peak(12) <= peak(4) + 8 * 2 * made
 
 
 def test_a_smaller_batch_shows_the_same_faces_averaged(preset: Preset, source: FaceCodes) -> None:

@@ -22,7 +22,14 @@ def measured(preset: Preset) -> int:
     return seen.peak
 
 
-@pytest.mark.parametrize("changes", [["training.batch=5", "training.precision=bf16"], ["model.size=128"]])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["training.batch=5", "training.precision=bf16"],
+        ["model.size=128"],
+        ["training.batch=6", "model.checkpoint_levels=2"],
+    ],
+)
 def test_a_prediction_is_within_a_tenth_of_the_peak(changes: list[str]) -> None:
     preset = load_preset("u64", changes)
     assert rehearse(preset).memory.total == pytest.approx(measured(preset), rel=0.1)

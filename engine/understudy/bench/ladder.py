@@ -9,12 +9,13 @@ from typing import Any
 
 from understudy.bench.quality import QualityFigures, compare_quality
 from understudy.errors import SettingsError
+from understudy.model.cost import model_cost
 from understudy.progress import OnProgress, ignore_progress
 from understudy.settings.preset import Preset, load_preset
 from understudy.synthetic.score import Measures
 from understudy.training.rehearsal import rehearse
 
-__all__ = ["BASE", "STEPS", "Ladder", "Rung", "Step", "climb", "step_presets"]
+__all__ = ["BASE", "STEPS", "Ladder", "Rung", "Step", "climb", "step_costs", "step_presets"]
 
 BASE = "u128"
 """The preset that each step changes: the smallest whose parts are those of `u1024`."""
@@ -85,19 +86,40 @@ STEPS = (
 
 
 @dataclass(frozen=True)
+class StepCost:
+    """What training with one step takes, as rehearsed, fp32.
+
+    Attributes:
+        name: Of the step.
+        what: The step, in words.
+        parameters: Of its network.
+        activations: Bytes of them at the peak: what the network keeps, and paints.
+        memory: Most bytes of tensors.
+        gflop: Thousand million additions and multiplications of one iteration.
+    """
+
+    name: str
+    what: str
+    parameters: int
+    activations: int
+    memory: int
+    gflop: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the attributes."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Rung:
     """What one step costs and brings.
 
     Attributes:
-        what: The step, in words.
-        memory: Most bytes of tensors in training, fp32, as rehearsed.
-        gflop: Thousand million additions and multiplications of one iteration.
+        cost: What its training takes.
         learnt: What it has learnt in the time.
     """
 
-    what: str
-    memory: int
-    gflop: float
+    cost: StepCost
     learnt: QualityFigures
 
     @property
@@ -147,6 +169,11 @@ def step_presets(names: Sequence[str] = (), changes: Sequence[str] = ()) -> list
     return [(step, _changed(step, changes)) for step in steps]
 
 
+def step_costs(names: Sequence[str] = (), changes: Sequence[str] = ()) -> list[StepCost]:
+    """What training with each step takes, without training; arguments and errors as of `step_presets`."""
+    return [_cost(*made) for made in step_presets(names, changes)]
+
+
 def climb(
     names: Sequence[str] = (),
     changes: Sequence[str] = (),
@@ -188,7 +215,8 @@ def climb(
     )
     if result is None:
         return None
-    rungs = [_rung(*each) for each in zip(steps, result.presets, strict=True)]
+    costs = [_cost(*made) for made in steps]
+    rungs = [Rung(*each) for each in zip(costs, result.presets, strict=True)]
     return Ladder(tuple(rungs), result.plate, result.frames)
 
 
@@ -197,7 +225,7 @@ def _changed(step: Step, changes: Sequence[str]) -> Preset:
     return preset.model_copy(update={"name": step.name})
 
 
-def _rung(made: tuple[Step, Preset], learnt: QualityFigures) -> Rung:
-    step, preset = made
+def _cost(step: Step, preset: Preset) -> StepCost:
     rehearsal = rehearse(preset.with_overrides(("training.precision=fp32",)))
-    return Rung(step.what, rehearsal.memory.total, rehearsal.gflop, learnt)
+    memory, parameters = rehearsal.memory, model_cost(preset.model).parameters
+    return StepCost(step.name, step.what, parameters, memory.activations, memory.total, rehearsal.gflop)

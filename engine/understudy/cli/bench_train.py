@@ -14,7 +14,7 @@ from understudy.settings.memory_size import shown_memory
 from understudy.settings.preset import Preset, load_preset
 
 if TYPE_CHECKING:
-    from understudy.bench.ladder import Ladder
+    from understudy.bench.ladder import Ladder, StepCost
     from understudy.bench.quality import QualityResult
     from understudy.bench.training import TrainingFigures
 
@@ -117,14 +117,22 @@ def bench_ladder(
         Path | None, typer.Option(metavar="DIR", help="Keep everything there; the same command goes on there.")
     ] = None,
     settings: Annotated[list[str] | None, _SETTINGS] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what each step takes, and train nothing.")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Compare what each choice behind our own presets costs and brings, on a network of 128 px.
 
     u128 is changed in one thing at a time. All train for the same time, in turns, on one synthetic pair.
     """
-    from understudy.bench.ladder import climb
+    from understudy.bench.ladder import climb, step_costs
 
+    if dry_run:
+        costs = step_costs(tuple(step or ()), tuple(settings or ()))
+        if as_json:
+            print_json([cost.to_json() for cost in costs])
+        else:
+            _show_costs(costs)
+        return
     with watching(quiet=as_json) as on_progress:
         ladder = climb(
             tuple(step or ()),
@@ -180,22 +188,34 @@ def _show_quality(result: QualityResult) -> None:
     print_table(title, ["", "no swap", *(each.preset for each in result.presets)], rows)
 
 
+def _show_costs(costs: list[StepCost]) -> None:
+    columns = ["", "", "million weights", "activations", "all tensors", "GFLOP"]
+    print_table(
+        "Training, one thing changed at a time", columns, [(cost.name, cost.what, *_cost(cost)) for cost in costs]
+    )
+
+
 def _show_ladder(ladder: Ladder) -> None:
     measures = list(vars(ladder.plate))
-    columns = ["", "CPU s", "memory", "GFLOP", "iterations", *(name.replace("_", " ") for name in measures)]
+    columns = ["", "weights, M", "activations", "tensors", "GFLOP", "CPU s", "iterations"]
     rows: list[tuple[object, ...]] = [
         (
-            rung.learnt.preset,
+            rung.cost.name,
+            *_cost(rung.cost),
             _number(rung.cpu_seconds),
-            shown_memory(rung.memory),
-            f"{rung.gflop:.3g}",
             rung.learnt.iterations,
             *(_number(getattr(rung.learnt.measures, name)) for name in measures),
         )
         for rung in ladder.rungs
     ]
-    rows.append(("no swap", "", "", "", "", *(_number(getattr(ladder.plate, name)) for name in measures)))
-    print_table(f"One thing changed at a time, {ladder.frames} frames against the ideal swap", columns, rows)
+    rows.append(("no swap", *("",) * 6, *(_number(getattr(ladder.plate, name)) for name in measures)))
+    title = f"One thing changed at a time, {ladder.frames} frames against the ideal swap"
+    print_table(title, [*columns, *(name.replace("_", " ") for name in measures)], rows)
+
+
+def _cost(cost: StepCost) -> tuple[str, ...]:
+    weights = f"{cost.parameters / 1e6:.2f}"
+    return weights, shown_memory(cost.activations), shown_memory(cost.memory), f"{cost.gflop:.3g}"
 
 
 def _memory(amount: int | None) -> str:

@@ -3,13 +3,15 @@
 Every draw is keyed by seed, iteration and identity, and by nothing else: a run that was resumed sees the batches that
 an uninterrupted one would have seen. What is drawn for a batch does not depend on who makes it or how much of it, so
 that several processes can each make their share of the same one. Draws are a few numbers for each face and made on the
-processor; all work on pixels is done for the whole batch at once, on the device.
+processor; all work on pixels is done on the device, for many small faces at once, or for few large ones.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,10 @@ __all__ = ["CODE_RANGE", "Batch", "FaceCodes", "centre_batch", "centre_codes", "
 
 CODE_RANGE = (SMALLEST_KEPT, LARGEST_KEPT)
 """Codes that 0 and 65535 stand for; in between the steps are 1/32768, finer than half precision at 1."""
+
+_PIXELS_AT_ONCE = 1 << 21
+"""Of how many pixels of crops pictures are made at once: of one face of 1024 px with its margin, or of as many smaller
+ones as have no more. On the way they take some twenty times the memory."""
 
 _WARP_POINTS = 5
 _LIGHT_POINTS = 3
@@ -155,18 +161,48 @@ def make_batch(
 
     indices, side = indices[rows], size if side is None else side
     placing, warp, light = placing[rows].to(device), warp[rows].to(device), light[rows].to(device)
-    codes = _averaged(_taken_codes(faces, indices, device), size // side)
-    mattes = _averaged(_taken_shares(faces.mattes[..., None], indices, device), size // side)
-    count = len(indices)
+    at_once = max(1, _PIXELS_AT_ONCE // faces.codes.shape[1] ** 2)
+    with_areas = settings.eyes_weight > 0.0 or settings.mouth_weight > 0.0
+    parts = []
+    for first in range(0, len(indices), at_once):
+        part = slice(first, first + at_once)
+        drawn = _Drawn(indices[part], placing[part], warp[part], light[part])
+        parts.append(_batch_of(faces, drawn, side, size // side, device, with_areas=with_areas))
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+class _Drawn(NamedTuple):
+    """What was drawn for some faces: which, how each is placed and bent, and what light falls on it."""
+
+    indices: npt.NDArray[np.int64]
+    placing: Tensor
+    warp: Tensor
+    light: Tensor
+
+
+def _batch_of(
+    faces: FaceCodes, drawn: _Drawn, side: int, shrink: int, device: torch.device, *, with_areas: bool
+) -> Batch:
+    """The faces that were drawn."""
+    codes = _averaged(_taken_codes(faces, drawn.indices, device), shrink)
+    mattes = _averaged(_taken_shares(faces.mattes[..., None], drawn.indices, device), shrink)
+    count = len(drawn.indices)
     square = functional.affine_grid(_upright(count, device), [count, 1, side, side], align_corners=False)
-    bent = square + _enlarged(warp, side).permute(0, 2, 3, 1)
-    wanted_grid, seen_grid = _placed(placing, square), _placed(placing, bent)
-    both = torch.cat([_sampled(codes, seen_grid, "bilinear"), _sampled(codes, wanted_grid, "bicubic")])
-    both = relit(both, _enlarged(light, side).repeat(2, 1, 1, 1))
+    bent = square + _enlarged(drawn.warp, side).permute(0, 2, 3, 1)
+    wanted_grid, seen_grid = _placed(drawn.placing, square), _placed(drawn.placing, bent)
+    stops = _enlarged(drawn.light, side)
+    seen = relit(_sampled(codes, seen_grid, "bilinear"), stops)
+    wanted = relit(_sampled(codes, wanted_grid, "bicubic"), stops)
     areas = None
-    if faces.areas is not None and (settings.eyes_weight > 0.0 or settings.mouth_weight > 0.0):
-        areas = _sampled(_taken_shares(faces.areas, indices, device), wanted_grid, "bilinear")
-    return Batch(both[:count], both[count:], _sampled(mattes, wanted_grid, "bilinear"), areas)
+    if faces.areas is not None and with_areas:
+        areas = _sampled(_taken_shares(faces.areas, drawn.indices, device), wanted_grid, "bilinear")
+    return Batch(seen, wanted, _sampled(mattes, wanted_grid, "bilinear"), areas)
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    seen, wanted, matte = (torch.cat([getattr(part, name) for part in parts]) for name in ("seen", "wanted", "matte"))
+    areas = [part.areas for part in parts if part.areas is not None]
+    return Batch(seen, wanted, matte, torch.cat(areas) if areas else None)
 
 
 def _generator(seed: int, *key: int) -> torch.Generator:

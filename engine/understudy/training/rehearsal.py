@@ -5,15 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from understudy.errors import SettingsError
 from understudy.geometry import crop_side
@@ -77,7 +78,7 @@ class Rehearsal:
 
     memory: TrainingMemory
     gflop: float
-    by_maker: Mapping[str, int]
+    by_maker: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Enough(Exception):  # noqa: N818  # a signal, not an error
@@ -141,14 +142,37 @@ def train_on_noise(preset: Preset, device: str, on_iteration: Callable[[int], bo
         )
 
 
+class _Arithmetic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts additions and multiplications by PyTorch's own formulas.
+
+    PyTorch's FlopCounterMode also says in which module they are, by hooks on tensors. What is computed twice then lives
+    on until Python looks for circles, and would count as memory that no training takes.
+
+    Attributes:
+        total: So far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total: int = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        made = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.total += int(formula(*args, **(kwargs or {}), out_val=made))
+        return made
+
+
 def _rehearse_phase(preset: Preset) -> Rehearsal:
     counted: list[int] = []
 
     def on_iteration(done: int) -> bool:
-        counted.append(counter.get_total_flops())
+        counted.append(counter.total)
         return done < FIRST_FULL
 
-    with weightless_tensors(), FlopCounterMode(display=False) as counter, LiveTensors() as live:
+    with weightless_tensors(), _Arithmetic() as counter, LiveTensors() as live:
         train_on_noise(preset, "cpu", on_iteration, faces=1)
     by_maker = dict(sorted(live.at_peak.items(), key=lambda item: -item[1]))
     return Rehearsal(_by_use(live, preset), (counted[-1] - counted[-2]) / 1e9, MappingProxyType(by_maker))

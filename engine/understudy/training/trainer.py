@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from understudy.durable import write_text
 from understudy.errors import SettingsError, TrainingError
@@ -199,7 +200,6 @@ def train(
                 applied = (phase.name, standing.thawed)
                 frozen = freeze(model, phase, standing)
                 _log.info("Phase %s from iteration %d: %s.", phase.name, standing.iteration, _described(phase, frozen))
-            loss_of = FaceLoss.of(phase.settings)
 
             # Both identities are seen at once; each is painted by its own decoder
             try:
@@ -208,13 +208,7 @@ def train(
                 for_target, for_source = wanted_batches
                 optimizer.zero_grad(set_to_none=True)  # before there is anything else to hold
                 torch.manual_seed(_noise_seed(settings.seed, standing))
-                with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
-                    described = model.describe(torch.cat([for_target.seen, for_source.seen]))
-                    described_target, described_source = described.split(len(for_target.seen))
-                    painted_target = painting_of(model, described_target, "target")
-                    painted_source = painting_of(model, described_source, "source")
-                loss_target = loss_of(painted_target, for_target)
-                loss_source = loss_of(painted_source, for_source)
+                loss_target, loss_source = _losses(model, FaceLoss.of(phase.settings), for_target, for_source, half)
 
                 # Gradients; the next batch is gathered while the device works on them
                 (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
@@ -282,6 +276,20 @@ def train(
     _log.info("Training ended: %s.", because)
     final_loss = sum(standing.mean_losses) / 2.0 if done_now else None
     return TrainingResult(standing.iteration, final_loss, snapshot, model_folder / PREVIEW_NAME, completed, because)
+
+
+def _losses(
+    model: SwapModel, loss_of: FaceLoss, for_target: Batch, for_source: Batch, half: bool
+) -> tuple[Tensor, Tensor]:
+    """The loss of each identity, a scalar; all that was painted, and is not needed for gradients, is gone with it."""
+    seen = torch.cat([for_target.seen, for_source.seen])
+    with torch.autocast(seen.device.type, dtype=torch.bfloat16, enabled=half):
+        described = model.describe(seen)
+        del seen
+        described_target, described_source = described.split(len(for_target.seen))
+        painted_target = painting_of(model, described_target, "target")
+        painted_source = painting_of(model, described_source, "source")
+    return loss_of(painted_target, for_target), loss_of(painted_source, for_source)
 
 
 def _begin_from(model: SwapModel, transfer: Transfer | None) -> None:

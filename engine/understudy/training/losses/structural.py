@@ -129,13 +129,14 @@ class _Strip:
     Args:
         first: (B, C, H + 10, W + 10), training space: with what the window sees beyond the strip on each side.
         second: The same.
+        window: (11,), sums to 1.
         with_luminance: Whether the means count.
     """
 
-    def __init__(self, first: Tensor, second: Tensor, with_luminance: bool) -> None:
-        self.first, self.second, self.with_luminance = first, second, with_luminance
+    def __init__(self, first: Tensor, second: Tensor, window: Tensor, with_luminance: bool) -> None:
+        self.first, self.second, self.window, self.with_luminance = first, second, window, with_luminance
         pictures = torch.cat([first, second, first * first, second * second, first * second], dim=1)
-        self.mean_1, self.mean_2, square_1, square_2, product = _windowed(pictures).chunk(5, dim=1)
+        self.mean_1, self.mean_2, square_1, square_2, product = _windowed(pictures, window).chunk(5, dim=1)
         means = self.mean_1 * self.mean_2
         self.luminance = 2.0 * means + _SMALL_MEAN, self.mean_1**2 + self.mean_2**2 + _SMALL_MEAN
         variances = (square_1 - self.mean_1**2) + (square_2 - self.mean_2**2)
@@ -167,7 +168,7 @@ class _Strip:
             by_product, by_light = 2.0 * weight / spreads, torch.zeros_like(likeness)
         by_mean = by_light - self.mean_2 * by_product - 2.0 * self.mean_1 * by_square
         # the window is even: it leads back as it leads there
-        back = _windowed(torch.cat([by_mean, by_square, by_product], dim=1), border=2 * _EDGE)
+        back = _windowed(torch.cat([by_mean, by_square, by_product], dim=1), self.window, border=2 * _EDGE)
         by_mean, by_square, by_product = back.chunk(3, dim=1)
         return by_mean + 2.0 * self.first * by_square + self.second * by_product
 
@@ -177,18 +178,18 @@ def _strips(first: Tensor, second: Tensor, *, with_luminance: bool) -> Iterator[
     beyond = (_EDGE, _EDGE, _EDGE, _EDGE)
     first, second = (functional.pad(each.detach().contiguous(), beyond, mode="reflect") for each in (first, second))
     height, width = first.shape[2] - 2 * _EDGE, first.shape[3] - 2 * _EDGE
+    places = torch.arange(_WINDOW, device=first.device, dtype=first.dtype) - _EDGE
+    window = torch.exp(-(places**2) / (2.0 * _SIGMA**2))
+    window = window / window.sum()
     step = max(1, _PIXELS_AT_ONCE // (len(first) * width))
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
         seen = slice(rows.start, rows.stop + 2 * _EDGE)
-        yield rows, _Strip(first[:, :, seen], second[:, :, seen], with_luminance)
+        yield rows, _Strip(first[:, :, seen], second[:, :, seen], window, with_luminance)
 
 
-def _windowed(pictures: Tensor, border: int = 0) -> Tensor:
-    """Pictures under the window wherever the whole of it lies in them, and in a black border as wide as this."""
-    places = torch.arange(_WINDOW, device=pictures.device, dtype=pictures.dtype) - _EDGE
-    window = torch.exp(-(places**2) / (2.0 * _SIGMA**2))
-    window = window / window.sum()
+def _windowed(pictures: Tensor, window: Tensor, border: int = 0) -> Tensor:
+    """Pictures under a window wherever the whole of it lies in them, and in a black border as wide as this."""
     channels = pictures.shape[1]
     # one plane at a time, so that no tensor core rounds what variances are the small difference of
     row, column = window.view(1, 1, 1, -1).repeat(channels, 1, 1, 1), window.view(1, 1, -1, 1).repeat(channels, 1, 1, 1)
