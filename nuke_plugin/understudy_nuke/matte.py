@@ -59,6 +59,9 @@ def look_matte(node: nuke.Node, asked: Asked) -> MatteSource | None:
     if found is None:
         return None
     channel = _wanted_channel(node)
+    pattern = absolute(nuke.filename(found) or "") if found.Class() == "Read" else ""
+    path = file_of_range(pattern, asked) if pattern else None
+    why = why_no_files(found, pattern) or _why_not_as_it_is(found, pattern, channel, path, asked)
     with full_size():
         channels, seen = found.channels(), found.format()
     if channel not in channels:
@@ -68,9 +71,6 @@ def look_matte(node: nuke.Node, asked: Asked) -> MatteSource | None:
             "the matte in 'Matte channel' (tab Shot)."
         )
     plate = plate_window(node, asked)
-    pattern = absolute(nuke.filename(found) or "") if found.Class() == "Read" else ""
-    path = file_of_range(pattern, asked) if pattern else None
-    why = why_no_files(found, pattern) or _why_not_as_it_is(found, pattern, channel, path, asked)
     window = read_window(path) if path and not why else None
     if window and plate and window != plate and (plate.left, plate.top) == (0, 0):
         why = "its files begin elsewhere than the plate"
