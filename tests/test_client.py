@@ -93,13 +93,14 @@ def test_what_a_host_asks_beside_the_long_jobs_is_sent_whole(tmp_path: Path) -> 
     one.submit = lambda kind, request: sent.append((kind, request))  # type: ignore[assignment,method-assign,return-value]
     one.describe("film")
     shot = {"frames": "1-5", "make_project": True, "ocio": "default"}
-    one.shot("film", "sh010", plate="a.####.exr", tracks="a.nk", **shot)
+    one.shot("film", "sh010", plate="a.####.exr", tracks="a.nk", matte={"path": "m.####.exr", "channel": "R"}, **shot)
     one.identity("film", "anna", "source", consent="anna.yaml")
     one.faces("film", "sh010", sheet=True)
     one.deliver("film", "sh010", out="out", fusion_first=0)
     one.plan("u1024", memory="8GiB", overrides=["training.batch=8"])
     project = {"project": f"{here}/film"}
-    plate = {"plate": f"{here}/a.####.exr", "tracks": f"{here}/a.nk", **shot}
+    matte = {"path": f"{here}/m.####.exr", "channel": "R"}
+    plate = {"plate": f"{here}/a.####.exr", "tracks": f"{here}/a.nk", "matte": matte, **shot}
     identity = {"name": "anna", "role": "source", "synthetic": False, "consent": f"{here}/anna.yaml"}
     assert sent == [
         ("inspect", {"path": f"{here}/film"}),

@@ -240,6 +240,7 @@ class Engine:
         layer: str | None = None,
         missing: str | None = None,
         tracks: StrPath | None = None,
+        matte: Mapping[str, Any] | None = None,
         make_project: bool = False,
         ocio: str | None = None,
     ) -> Job:
@@ -254,6 +255,8 @@ class Engine:
             layer: Layer, part or view to take RGB from; the root when None.
             missing: What frames that are not on disk do: "error", as when None; "hold" the nearest earlier one; "skip".
             tracks: A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when None.
+            matte: An artist's matte, none when None: its "path", and where it is so "channel": "R",
+                "shows_occluder": True, "missing": "hold".
             make_project: Make the project when there is none in its folder.
             ocio: OCIO config of a project that is made: a built-in config's name, or an absolute path.
         """
@@ -265,6 +268,7 @@ class Engine:
             "layer": layer,
             "missing": missing,
             "tracks": None if tracks is None else _absolute(tracks),
+            "matte": matte and {**matte, "path": _absolute(matte["path"])},
             "make_project": make_project,
             "ocio": ocio,
         }
@@ -274,8 +278,7 @@ class Engine:
         self, project: StrPath, name: str, role: str, *, synthetic: bool = False, consent: StrPath | None = None
     ) -> Job:
         """Starts adding a "source" or "target" identity to a project, or changing one."""
-        record = None if consent is None else _absolute(consent)
-        request = {"name": name, "role": role, "synthetic": synthetic, "consent": record}
+        request = {"name": name, "role": role, "synthetic": synthetic, "consent": consent and _absolute(consent)}
         return self._submit("identity", project, request)
 
     def faces(
@@ -301,8 +304,7 @@ class Engine:
         fusion_first: int | None = None,
     ) -> Job:
         """Starts writing how a shot's patch moves, as corner pins and trackers for Nuke and Fusion."""
-        folder = None if out is None else _absolute(out)
-        request = {"shot": shot, "model": model, "out": folder, "fusion_first": fusion_first}
+        request = {"shot": shot, "model": model, "out": out and _absolute(out), "fusion_first": fusion_first}
         return self._submit("deliver", project, request)
 
     def submit(self, kind: str, request: Mapping[str, Any]) -> Job:
@@ -428,11 +430,7 @@ class Engine:
     def _submit(
         self, kind: str, project: StrPath | None, request: Mapping[str, Any], overrides: Iterable[str] = ()
     ) -> Job:
-        whole = {
-            "project": None if project is None else _absolute(project),
-            **request,
-            "overrides": list(overrides) or None,
-        }
+        whole = {"project": project and _absolute(project), **request, "overrides": list(overrides) or None}
         return self.submit(kind, {name: value for name, value in whole.items() if value is not None})
 
 

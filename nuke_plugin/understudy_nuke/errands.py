@@ -107,9 +107,23 @@ def _submit_shot(engine: client.Engine, asked: Asked) -> client.Job:
         colorspace=asked.colorspace or None,
         layer=asked.layer or None,
         tracks=asked.tracks or None,
+        matte=_matte(asked),
         make_project=True,
         ocio=asked.ocio or None,
     )
+
+
+def _matte(asked: Asked) -> dict[str, Any] | None:
+    """The artist's matte in the engine's words; None without one, so that the shot has none."""
+    if not asked.matte:
+        return None
+    channel = {"channel": asked.matte_channel} if asked.matte_channel else {}
+    return {
+        "path": asked.matte,
+        "shows_occluder": asked.matte_occludes,
+        "missing": asked.matte_missing,
+        **channel,
+    }
 
 
 def _finish_shot(node: nuke.Node, _asked: Asked, results: Results) -> None:

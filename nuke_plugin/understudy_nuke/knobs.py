@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import nuke
@@ -41,11 +41,14 @@ class Asked:
     Attributes:
         node: Full name of the node.
         frame: The frame that is shown.
-        exported: What was rendered from upstream, see `export.Exported`; empty text when nothing was.
         frames: Frames of the shot, such as "1001-1010"; empty when the plate's files decide.
         layer: Of the plate's files; empty for the root.
         track: Number of the face that 'This is the target' means; 0 for the largest.
         tracks: File of the artist's tracks; empty when there are none.
+        matte: Path pattern of the artist's matte; empty when there is none.
+        matte_channel: Of its files; empty where the engine finds it.
+        matte_occludes: True when it is 1 where something covers the face.
+        matte_missing: What its frames that are not on disk do, in the engine's word.
         ocio: Config for a project that has to be made: a name or path; empty for the engine's own.
     """
 
@@ -65,10 +68,13 @@ class Asked:
     init_from: str = ""
     minutes: float = 0.0
     result: str = ""
-    exported: str = ""
     frames: str = ""
     layer: str = ""
     tracks: str = ""
+    matte: str = ""
+    matte_channel: str = ""
+    matte_occludes: bool = False
+    matte_missing: str = "error"
     ocio: str = ""
 
     @property
@@ -76,10 +82,14 @@ class Asked:
         """The range of the knobs, as the engine writes it."""
         return f"{self.first}-{self.last}"
 
+    def needed(self, which: str) -> Sequence[int]:
+        """The frames that a button needs: "all" of the range, or the "one" that is shown."""
+        return range(self.first, self.last + 1) if which == "all" else [self.frame]
+
 
 def read_asked(node: nuke.Node) -> Asked:
     """What the knobs say now."""
-    texts = ("shot", "colorspace", "target", "preset", "model", "source", "exported")
+    texts = ("shot", "colorspace", "target", "preset", "model", "source")
     values = {name: str(node[name].value() or "").strip() for name in texts}
     files = {name: str(node[name].getEvaluatedValue() or "").strip() for name in ("project", "init_from")}
     return Asked(
@@ -90,6 +100,7 @@ def read_asked(node: nuke.Node) -> Asked:
         first=int(node["first"].value()),
         last=int(node["last"].value()),
         track=int(node["track"].value()),
+        matte_occludes=bool(node["matte_occludes"].value()),
         minutes=float(node["minutes"].value()),
         **values,
         **files,

@@ -8,6 +8,7 @@ from pathlib import Path
 import nuke
 
 from understudy_nuke.knobs import log, read_asked
+from understudy_nuke.matte import is_matte_rendered
 from understudy_nuke.node import press
 from understudy_nuke.plate import is_rendered
 from understudy_nuke.poller import watch_of
@@ -35,8 +36,13 @@ def look() -> None:
     tried[key] = (frame, result)
     if result and ("%" not in result or Path(result % frame).is_file()):
         return
-    if is_rendered(read_asked(node)):
-        log(node, "Keep live needs a plate that is a Read's own files: rendering one would hold Nuke up at each frame.")
+    asked = read_asked(node)
+    rendered = "plate" if is_rendered(asked) else "matte" if is_matte_rendered(node, asked) else ""
+    if rendered:
+        text = (
+            f"Keep live needs a {rendered} that is a Read's own files: rendering one would hold Nuke up at each frame."
+        )
+        log(node, text)
     else:
         press("swap_frame", node)
 

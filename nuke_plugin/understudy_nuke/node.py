@@ -88,6 +88,7 @@ def _pressed(node: nuke.Node, name: str) -> None:
 def _begin(node: nuke.Node, name: str) -> None:
     """Starts an errand, unless it runs already."""
     from understudy_nuke.errands import ERRANDS, FROM_PLATE, check_asked
+    from understudy_nuke.matte import look_matte, with_matte
     from understudy_nuke.plate import named_plate, with_plate
     from understudy_nuke.poller import Watch, watch_of
     from understudy_nuke.tracks import tracks_for
@@ -102,7 +103,9 @@ def _begin(node: nuke.Node, name: str) -> None:
     check_asked(errand, asked)
     if errand.frames:
         tracks = tracks_for(node, asked, errand.takes_tracks)  # before frames are rendered, which takes long
+        matte = look_matte(node, asked)
         asked = replace(with_plate(node, errand.frames), tracks=tracks)
+        asked = with_matte(node, asked, matte, errand.frames)
     knobs.log(node, f"{errand.title} begins.")
     knobs.show(node, {errand.line: "begins"})
     Watch(node, errand, asked).start()
@@ -134,12 +137,14 @@ def _find_engine(node: nuke.Node) -> None:
 
 
 def _take_plate(node: nuke.Node) -> None:
+    from understudy_nuke.matte import take_matte
     from understudy_nuke.plate import take_plate
     from understudy_nuke.tracks import take_tracks
 
     knobs.show_fault(node, "")
     take_plate(node)
     take_tracks(node)
+    take_matte(node)
 
 
 def _open_training(node: nuke.Node) -> None:

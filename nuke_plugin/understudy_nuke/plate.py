@@ -10,15 +10,25 @@ import nuke
 
 from understudy_nuke._engine.errors import SettingsError
 from understudy_nuke.color import PlateColor, ScriptColor, plate_color, script_color
-from understudy_nuke.export import Exported, UnfinishedError, export_frames, export_pattern
-from understudy_nuke.frames import frames_text
+from understudy_nuke.export import PLATE_FRAMES, check_shot_name, export_pattern, full_size, with_rendered
 from understudy_nuke.knobs import Asked, log, plain, read_asked, show
-from understudy_nuke.upstream import PLATE, Upstream, frame_hashes, look_upstream, plate_node
+from understudy_nuke.plate_window import PlateWindow, read_window
+from understudy_nuke.upstream import MATTE, MOST_IN_INDIE, PLATE, Upstream, look_upstream, plate_node
 
-__all__ = ["is_rendered", "named_plate", "read_plate_color", "take_plate", "with_plate"]
+__all__ = [
+    "file_of_range",
+    "is_rendered",
+    "named_plate",
+    "plate_window",
+    "read_plate_color",
+    "take_plate",
+    "with_plate",
+]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
-_NUMBER = re.compile(r"[._]?(?:%\d*d|#+)")
+_NUMBER = re.compile(r"%(0?\d*)d|(#+)")
+_BESIDE_MATTE = 2
+"""Nodes above the plate that one button may touch in Indie when a matte is connected too, of which it touches some."""
 
 
 def take_plate(node: nuke.Node) -> None:
@@ -83,6 +93,36 @@ def is_rendered(asked: Asked) -> bool:
     return bool(asked.project) and asked.plate == export_pattern(asked.project, asked.shot)
 
 
+def plate_window(node: nuke.Node, asked: Asked) -> PlateWindow | None:
+    """The plate's picture area: of its files where they are EXRs; of what Nuke will render, its format.
+
+    None where it is not known: there is no such file, and nothing is connected.
+    """
+    path = None if is_rendered(asked) else file_of_range(asked.plate, asked)
+    window = read_window(path) if path else None
+    if window is not None or node.input(PLATE) is None:
+        return window
+    with full_size():
+        seen = plate_node(node).format()
+        return PlateWindow(0, 0, seen.width(), seen.height())
+
+
+def file_of_range(pattern: str, asked: Asked) -> Path | None:
+    """The first file of a pattern that is on disk, in the range; those of one sequence all have the same form."""
+    frames = range(asked.first, asked.last + 1) if _NUMBER.search(pattern) else (asked.first,)
+    return next((path for path in (_numbered(pattern, frame) for frame in frames) if path.is_file()), None)
+
+
+def _numbered(pattern: str, frame: int) -> Path:
+    """The file of a frame, of a pattern with #### or %04d; one without is the file."""
+
+    def number(found: re.Match[str]) -> str:
+        digits = len(found[2]) if found[2] else int(found[1] or 0)
+        return f"{frame:0{digits}d}"
+
+    return Path(_NUMBER.sub(number, pattern))
+
+
 def read_plate_color(node: nuke.Node) -> tuple[ScriptColor, PlateColor]:
     """How the script manages colour, and the plate's space: what the artist typed comes before what is connected."""
     script, said = script_color(nuke.root()), str(node["colorspace"].value() or "").strip()
@@ -94,23 +134,10 @@ def read_plate_color(node: nuke.Node) -> tuple[ScriptColor, PlateColor]:
 
 
 def _with_rendered(node: nuke.Node, asked: Asked, which: str) -> Asked:
-    found = plate_node(node)
-    wanted = range(asked.first, asked.last + 1) if which == "all" else [asked.frame]
-    hashes = frame_hashes(found, nuke.root(), wanted)
-    if not hashes:
-        log(node, "The plate is rendered anew: more is connected to it than Nuke Indie lets a script look at.")
-    before = Exported.from_text(asked.exported)
-    try:
-        made, rendered = export_frames(
-            found, asked.plate, hashes or dict.fromkeys(wanted, ""), before, node.parent() or nuke.root()
-        )
-    except UnfinishedError as error:
-        show(node, {"exported": error.exported.to_text()})
-        raise
-    show(node, {"exported": made.to_text()})
-    if rendered:
-        log(node, f"Rendered the plate's frames {frames_text(rendered)} into {Path(asked.plate).parent}.")
-    return replace(asked, exported=made.to_text(), frames=made.frames)
+    check_shot_name(asked.shot)
+    most = MOST_IN_INDIE if node.input(MATTE) is None else _BESIDE_MATTE
+    made = with_rendered(node, PLATE_FRAMES, plate_node(node), asked.plate, asked.needed(which), most_in_indie=most)
+    return replace(asked, frames=made.frames)
 
 
 def _layer_of(node: nuke.Node, asked: Asked, script: ScriptColor) -> str:
@@ -134,6 +161,6 @@ def _within_script(first: int, last: int) -> tuple[int, int]:
 
 def _shot_name(text: str) -> str:
     """A name for the shot that the engine accepts, from the file's."""
-    name = _NUMBER.sub("", Path(text).name)
+    name = re.sub(rf"[._]?(?:{_NUMBER.pattern})", "", Path(text).name)
     name = _NOT_IN_NAMES.sub("_", name.rsplit(".", 1)[0] if "." in name else name).strip("._-")
     return name[:64] or "shot"

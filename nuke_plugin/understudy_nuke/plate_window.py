@@ -1,20 +1,23 @@
-"""Where the picture of a plate lies: its display window, read from the EXR itself, and Nuke's points in it.
+"""What an EXR says of itself: where its picture lies, its display window, with Nuke's points in it; its channels.
 
 Nuke does not say where the display window of a file begins: in a script all of them begin at 0, 0.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["PlateWindow", "read_window"]
+__all__ = ["PlateWindow", "read_channels", "read_window"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _LONGEST_NAME = 255
+_CHANNEL_BYTES = 16
+"""Behind each name in the list of channels: type, linearity and sampling."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,20 @@ def read_window(path: Path) -> PlateWindow | None:
     except (OSError, ValueError, struct.error):
         return None
     return PlateWindow(left, top, last_column - left + 1, last_row - top + 1)
+
+
+def read_channels(path: Path) -> tuple[str, ...]:
+    """The channels of an EXR's first part, named as the file has them; none where it is no EXR."""
+    try:
+        with path.open("rb") as file:
+            listed = io.BytesIO(_attribute(file, b"channels"))
+    except (OSError, ValueError, struct.error):
+        return ()
+    names = []
+    while name := _word(listed):
+        names.append(name.decode("utf-8", "replace"))
+        listed.seek(_CHANNEL_BYTES, os.SEEK_CUR)
+    return tuple(names)
 
 
 def _attribute(file: BinaryIO, wanted: bytes) -> bytes:

@@ -18,10 +18,25 @@ import nuke
 from understudy_nuke._engine.errors import SettingsError
 from understudy_nuke.color import PlateColor, ScriptColor, plate_color, read_color
 
-__all__ = ["PLATE", "Upstream", "frame_hashes", "look_upstream", "passes_on", "plate_node"]
+__all__ = [
+    "MATTE",
+    "MOST_IN_INDIE",
+    "PLATE",
+    "Upstream",
+    "absolute",
+    "connected_node",
+    "frame_hashes",
+    "look_upstream",
+    "passes_on",
+    "plate_node",
+    "why_no_files",
+]
 
 PLATE = 0
 """Number of the node's input for the plate."""
+
+MATTE = 3
+"""Number of the node's input for the artist's matte."""
 
 MOST_IN_INDIE = 5
 """Upstream nodes that one button may touch there; the node itself, Root, a Write and the new nodes come to that."""
@@ -53,15 +68,21 @@ class Upstream:
     why_rendered: str
 
 
+def connected_node(node: nuke.Node, number: int) -> nuke.Node | None:
+    """The node that gives what is connected to an input, past dots and what is switched off; None without one."""
+    found = node.input(number)
+    while found is not None and passes_on(found):
+        found = found.input(0)
+    return found
+
+
 def plate_node(node: nuke.Node) -> nuke.Node:
     """The node that gives the plate, past dots and what is switched off.
 
     Raises:
         SettingsError: Nothing is connected.
     """
-    found = node.input(PLATE)
-    while found is not None and passes_on(found):
-        found = found.input(0)
+    found = connected_node(node, PLATE)
     if found is None:
         raise SettingsError(
             f"Nothing is connected to the input 'plate' of {node.fullName()}. Connect the plate, or name its files in "
@@ -86,7 +107,9 @@ def look_upstream(found: nuke.Node, script: ScriptColor) -> Upstream:
     return Upstream(pattern, int(found.firstFrame()), int(found.lastFrame()), color, _layer(found), "")
 
 
-def frame_hashes(top: nuke.Node, root: nuke.Node, frames: Iterable[int]) -> dict[int, str]:
+def frame_hashes(
+    top: nuke.Node, root: nuke.Node, frames: Iterable[int], most_in_indie: int = MOST_IN_INDIE
+) -> dict[int, str]:
     """What each frame of a node depends on, as a short hash: knobs upstream, files of Reads, the script's colour.
 
     Empty when that is not known: in Indie, with more nodes upstream than may be touched.
@@ -95,8 +118,9 @@ def frame_hashes(top: nuke.Node, root: nuke.Node, frames: Iterable[int]) -> dict
         top: The node.
         root: Of its script.
         frames: Numbers of the frames.
+        most_in_indie: How many nodes may be touched there.
     """
-    most = MOST_IN_INDIE if nuke.env.get("indie") else _MOST_NODES
+    most = most_in_indie if nuke.env.get("indie") else _MOST_NODES
     nodes = _upstream_of(top, most)
     if nodes is None:
         return {}
@@ -134,7 +158,13 @@ def passes_on(node: nuke.Node) -> bool:
     return node.Class() != "Read" and disable is not None and bool(disable.value())
 
 
-def _why_rendered(found: nuke.Node, pattern: str, color: PlateColor) -> str:
+def why_no_files(found: nuke.Node, pattern: str) -> str:
+    """Why a node's picture is not that of files which the engine could read; empty when it may be.
+
+    Args:
+        found: The node.
+        pattern: Of its files; empty for none.
+    """
     if found.Class() != "Read":
         return f"what is connected is a {found.Class()}, not a Read"
     if not pattern.lower().endswith((".exr", ".sxr")):
@@ -143,9 +173,11 @@ def _why_rendered(found: nuke.Node, pattern: str, color: PlateColor) -> str:
         return "the Read has a file for each view"
     if str(found["frame"].value() or ""):
         return "the Read shifts its frames"
-    if not color.is_for_files:
-        return color.reason
     return ""
+
+
+def _why_rendered(found: nuke.Node, pattern: str, color: PlateColor) -> str:
+    return why_no_files(found, pattern) or ("" if color.is_for_files else color.reason)
 
 
 def _layer(read: nuke.Node) -> str:

@@ -139,7 +139,7 @@ def test_the_face_alone_is_what_the_file_holds(host: Host, shot: Group, swapped:
 @pytest.mark.parametrize("name", ["face", "core", "edge", "confidence"])
 def test_the_matte_is_the_chosen_one_in_all_four_channels(host: Host, shot: Group, swapped: Swapped, name: str) -> None:
     shot["output"].setValue("matte")
-    shot["matte"].setValue(name)
+    shot["which_matte"].setValue(name)
     wanted = swapped.picture(swapped.result)
     for channel in RGBA:
         np.testing.assert_array_equal(
@@ -148,7 +148,7 @@ def test_the_matte_is_the_chosen_one_in_all_four_channels(host: Host, shot: Grou
 
 
 CHANGES: dict[str, Callable[[Group], Any]] = {
-    "core": lambda node: node["matte"].setValue("core"),
+    "core": lambda node: node["which_matte"].setValue("core"),
     "erode": lambda node: node["erode"].setValue(4.0),
     "grow": lambda node: node["erode"].setValue(-6.0),
     "feather": lambda node: node["feather"].setValue(9.0),

@@ -17,14 +17,14 @@ GIZMO = Path(__file__).parents[2] / "gizmos" / "Understudy.gizmo"
 
 TABS = {
     "shot_tab": "engine_line:1 find_engine:22 project:2 shot:1 plate_path:2 read_plate:22 colorspace:1 "
-    "colorspace_line:1 first:3 last:3",
+    "colorspace_line:1 first:3 last:3 matte_channel:1 matte_occludes:6",
     "faces_tab": "target:1 preset:1 find_faces:22 faces_report:43 track:3 assign:22 unassign:22",
     "train_tab": "model:1 source:1 init_from:2 minutes:7 train:22 stop_training:22 open_training:22 train_line:1",
     "swap_tab": "swap_frame:22 swap_range:22 cancel:22 swap_line:1 keep_live:6 result_divider:26 result:2 "
-    "result_first:3 result_last:3 result_colorspace:1 comp_divider:26 output:4 matte:4 erode:7 feather:7 mix:7 "
+    "result_first:3 result_last:3 result_colorspace:1 comp_divider:26 output:4 which_matte:4 erode:7 feather:7 mix:7 "
     "face_gain:41 face_gamma:41 face_saturation:41",
     "deliver_tab": "deliver_stmap:22 deliver_cornerpin:22 deliver_tracker:22 deliver_crop:22",
-    "log_tab": "log:43 clear_log:22 job:1 job_kind:1 exported:1 understudy_version:1 no_plugin:1",
+    "log_tab": "log:43 clear_log:22 job:1 job_kind:1 exported:1 exported_matte:1 understudy_version:1 no_plugin:1",
 }
 BUTTONS = [word[:-3] for knobs in TABS.values() for word in knobs.split() if word.endswith(":22")]
 
@@ -66,18 +66,24 @@ def test_every_node_is_connected_and_leads_to_the_one_output(group: ScriptNode) 
         assert None not in node.inputs, node.name
         seen.add(id(node))
         waiting += [upstream for upstream in node.inputs if upstream is not None and id(upstream) not in seen]
-    assert [node.name for node in group.children if id(node) not in seen] == ["tracker"]
+    assert [node.name for node in group.children if id(node) not in seen] == ["matte", "tracker"]
 
 
-def test_nothing_inside_takes_the_picture_of_the_tracker(group: ScriptNode) -> None:
-    """It may have another format, frames and layers than the plate."""
-    takers = [node.name for node in group.children if group.node("tracker") in node.inputs]
+@pytest.mark.parametrize("name", ["tracker", "matte"])
+def test_nothing_inside_takes_the_picture_of_what_is_for_the_engine(group: ScriptNode, name: str) -> None:
+    """A tracker may have another format, frames and layers than the plate; a matte is in the result already."""
+    takers = [node.name for node in group.children if group.node(name) in node.inputs]
     assert takers == []
 
 
-def test_its_inputs_are_the_plate_what_occludes_it_and_what_tracks_it(group: ScriptNode) -> None:
+def test_no_knob_is_called_as_a_node_inside(group: ScriptNode) -> None:
+    """An expression such as parent.matte could mean either."""
+    assert {knob.name for knob in group.user_knobs}.isdisjoint(node.name for node in group.children)
+
+
+def test_its_inputs_are_the_plate_what_occludes_it_what_tracks_it_and_a_matte(group: ScriptNode) -> None:
     inputs = {node.knobs.get("number", "0"): node.name for node in group.children if node.kind == "Input"}
-    assert inputs == {"0": "plate", "1": "occlusion", "2": "tracker"}
+    assert inputs == {"0": "plate", "1": "occlusion", "2": "tracker", "3": "matte"}
 
 
 def test_the_merges_have_their_inputs_the_right_way_round(group: ScriptNode) -> None:
@@ -142,11 +148,11 @@ def test_a_script_with_it_reads_as_it_was_written(host: Host, node: Group) -> No
     node["result"].setValue("renders/s.%04d.exr")
     node["log"].setValue('Line "one" [of $two]\n{and a brace')
     node["feather"].setValue(4.5)
-    node["matte"].setValue("edge")
+    node["which_matte"].setValue("edge")
     text = host.text()
     host.open(text)
     assert host.text() == text
     again = host.root_node._child("Understudy1")
     assert again is not None
     assert again["log"].value() == 'Line "one" [of $two]\n{and a brace'
-    assert (again["feather"].value(), again["matte"].value()) == (4.5, "edge")
+    assert (again["feather"].value(), again["which_matte"].value()) == (4.5, "edge")

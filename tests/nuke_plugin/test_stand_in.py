@@ -94,7 +94,7 @@ def test_wrong_arguments_are_refused(host: Host, node: Group) -> None:
     with refused("takes a whole number, not 1.5"):
         node["first"].setValue(1.5)
     with refused("no entry 'soft', only: face, core, edge, confidence"):
-        node["matte"].setValue("soft")
+        node["which_matte"].setValue("soft")
     with refused("takes text, not 3"):
         node["shot"].setValue(3)
 

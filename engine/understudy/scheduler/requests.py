@@ -14,6 +14,7 @@ from understudy.errors import SettingsError, UnknownNameError
 from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
 from understudy.plates import parse_frames
 from understudy.provenance import check_consent
+from understudy.settings.matte import ArtistMatte
 from understudy.settings.memory_size import parse_memory
 from understudy.settings.preset import load_preset, preset_names
 from understudy.settings.project import NOBODY, ProjectFolder, check_name
@@ -231,6 +232,16 @@ class PlanRequest(Settings):
     """`field=value` changes to the preset."""
 
 
+class AskedMatte(ArtistMatte):
+    """An artist's matte as a host names it, which has another working folder than the engine."""
+
+    path: _Path
+    """Path pattern with #### or %04d, or one picture, in the plate's format."""
+
+    channel: _Word | None = None
+    """Channel, such as A, R or roto.A; A when left out, else the only one, else R."""
+
+
 class ShotRequest(Settings):
     """As the command `shot add`, and `new` before it where it is asked for."""
 
@@ -257,6 +268,9 @@ class ShotRequest(Settings):
 
     tracks: _Path | None = None
     """A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when left out."""
+
+    matte: AskedMatte | None = None
+    """An artist's roto or occlusion matte; none when left out."""
 
     make_project: bool = False
     """Make the project first when there is none in its folder."""

@@ -201,6 +201,7 @@ class Work:
             layer=asked.layer,
             missing=asked.missing,
             tracks=Path(asked.tracks) if asked.tracks else None,
+            matte=asked.matte,
         )
         return Made(added.to_json(), completed=True)
 
