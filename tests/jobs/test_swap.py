@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ from tests.jobs.made_up_shot import SIZE, coded_plate, made_up_shot, textured_pl
 from understudy import cryptomatte
 from understudy.cli.app import main
 from understudy.color import DEFAULT_CONFIG
-from understudy.errors import BrokenFrameError, SettingsError
+from understudy.errors import BrokenFrameError, ModelFileError, SettingsError
 from understudy.faces.crop import crop_face
 from understudy.geometry import Box, apply_transform, inverse
 from understudy.jobs import pipeline
 from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
-from understudy.jobs.swap import face_scale_of, read_manifest, run_swap
-from understudy.model.snapshot import Snapshot
+from understudy.jobs.swap import face_scale_of, open_swapper, read_manifest, run_swap
+from understudy.model.snapshot import Snapshot, newest_snapshot
 from understudy.plates import COMPRESSIONS, Frame, read_frame, write_frame
 from understudy.resample import resample
 from understudy.settings.preset import load_preset
@@ -194,6 +195,25 @@ def test_a_frame_that_fails_ends_a_swap_and_those_before_it_stay(
     assert sorted(path.name for path in out.iterdir()) == ["manifest.jsonl", "s.1001.exr", "s.1002.exr"]
     write_frame(broken, textured_plate(2))
     assert run_swap(folder, "s", "m").kept == (1001, 1002)
+
+
+def test_a_snapshot_is_chosen_by_name_or_iteration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = made_up_shot(tmp_path, monkeypatch, [textured_plate()])
+    first = newest_snapshot(folder.model("m"))
+    newest, best = first.with_name("iteration-000000012.safetensors"), first.with_name("best.safetensors")
+    shutil.copy(first, newest)
+    shutil.copy(first, best)
+    caplog.set_level(logging.INFO, "understudy")
+    for which, path in {"newest": newest, "best": best, "0": first, "12": newest}.items():
+        caplog.clear()
+        open_swapper(with_settings(folder, f"swap.snapshot={which}"), "s", "m")
+        assert f"Snapshot {path}" in caplog.text
+    with pytest.raises(ModelFileError, match=r"no snapshot '7'\. There are: newest, .*best"):
+        open_swapper(with_settings(folder, "swap.snapshot=7"), "s", "m")
+    with pytest.raises(SettingsError, match="snapshot"):
+        with_settings(folder, "swap.snapshot=latest")
 
 
 def test_a_face_is_drawn_as_large_as_the_project_says_else_as_was_measured(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
 from understudy.jobs.shot import open_shot
 from understudy.jobs.swap import face_scale_of
-from understudy.model.snapshot import newest_snapshot, read_snapshot
+from understudy.model.snapshot import chosen_snapshot, read_snapshot
 from understudy.plates import format_frames
 from understudy.settings.project import ProjectFolder
 
@@ -113,7 +113,7 @@ def read_patch_move(folder: ProjectFolder, shot_name: str, model_name: str | Non
     shot = open_shot(folder, shot_name)
     tracks = read_found_tracks(folder, shot)
     if model_name:
-        snapshot = read_snapshot(newest_snapshot(folder.model(model_name)))
+        snapshot = read_snapshot(chosen_snapshot(folder.model(model_name), folder.project.swap.snapshot))
         identity: str | None = pair_of_snapshot(snapshot.facts, folder.model(model_name)).target
     else:
         identity = _only_target(folder, tracks)

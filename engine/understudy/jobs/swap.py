@@ -38,7 +38,7 @@ from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.jobs.shot_mattes import ShotMattes, open_mattes
 from understudy.jobs.transfer import check_carried_consent
 from understudy.model.device import chosen_device
-from understudy.model.snapshot import Snapshot, newest_snapshot, read_snapshot
+from understudy.model.snapshot import Snapshot, chosen_snapshot, read_snapshot
 from understudy.model.swap_model import SwapModel
 from understudy.plates import Frame, format_frames, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -199,7 +199,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
     Args:
         folder: The project.
         shot_name: The shot.
-        model_name: The model; its newest snapshot swaps.
+        model_name: The model; the snapshot that the project's settings choose swaps.
         device: "auto", or a device of PyTorch such as "cpu" or "cuda:1".
 
     Raises:
@@ -208,7 +208,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         FacesetError: The shot was not extracted for the model's target identity.
     """
     shot = open_shot(folder, shot_name)
-    snapshot_path = newest_snapshot(folder.model(model_name))
+    snapshot_path = chosen_snapshot(folder.model(model_name), folder.project.swap.snapshot)
     snapshot = read_snapshot(snapshot_path)
     if not is_template(snapshot.facts.get("alignment_template", template().tolist())):
         raise ModelFileError(

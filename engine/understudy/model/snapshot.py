@@ -24,6 +24,7 @@ from understudy.settings.preset import Preset, preset_from_json
 __all__ = [
     "WEIGHTS_SCHEMA",
     "Snapshot",
+    "chosen_snapshot",
     "expect_fit",
     "model_hash",
     "newest_snapshot",
@@ -143,6 +144,31 @@ def newest_snapshot(folder: Path) -> Path:
             path=str(folder),
         )
     return found[-1]
+
+
+def chosen_snapshot(folder: Path, which: str | int) -> Path:
+    """One of a model's snapshots.
+
+    Args:
+        folder: The model's, which holds `snapshots/`.
+        which: "newest", "best", or the iteration at which it was written.
+
+    Raises:
+        ModelFileError: There is none, or not this one.
+    """
+    newest = newest_snapshot(folder)
+    if which == "newest":
+        return newest
+    name = f"iteration-{which:09d}" if isinstance(which, int) else which
+    path = newest.with_name(f"{name}.safetensors")
+    if not path.is_file():
+        there = sorted(
+            one.stem.removeprefix("iteration-").lstrip("0") or "0" for one in newest.parent.glob("*.safetensors")
+        )
+        raise ModelFileError(
+            f"Model '{folder.name}' has no snapshot '{which}'. There are: newest, {', '.join(there)}.", path=str(path)
+        )
+    return path
 
 
 def read_facts(path: Path) -> tuple[Preset, dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from understudy.jobs.swap import Swapper, open_swapper
-from understudy.model.snapshot import newest_snapshot
+from understudy.model.snapshot import chosen_snapshot
 from understudy.provenance import check_consent, json_hash
 from understudy.settings.project import ProjectFolder
 
@@ -61,7 +61,7 @@ class WarmSwappers:
 
 def _identity(folder: ProjectFolder, shot: str, model: str) -> str:
     """What stands for everything a swapper is made from: its settings, and size and time of every file."""
-    snapshot = newest_snapshot(folder.model(model))
+    snapshot = chosen_snapshot(folder.model(model), folder.project.swap.snapshot)
     facesets = [folder.faceset(name) for name in sorted(folder.project.identities)]
     consents = [folder.path / entry.consent for entry in folder.project.identities.values() if entry.consent]
     files = [

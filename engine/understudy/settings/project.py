@@ -136,6 +136,9 @@ class SwapSettings(Settings):
     face_scale: Annotated[float, Field(ge=0.5, le=2.0)] | None = None
     """How large the new face's features are drawn, 1 as large as the old one's; measured from both when left out."""
 
+    snapshot: Annotated[int, Field(ge=0)] | Literal["newest", "best"] = "newest"
+    """Which snapshot of the model swaps: `newest`; `best`, by its loss on held-out faces; or that of an iteration."""
+
     compression: Compression = "zips"
     """Of the EXRs; zips is lossless and quick to scrub."""
 
