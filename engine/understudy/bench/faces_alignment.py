@@ -17,10 +17,11 @@ import numpy.typing as npt
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import SettingsError
 from understudy.faces.alignment import STABLE_LANDMARKS, fit_alignment, fit_motion, native_px
+from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, Face
 from understudy.faces.proportion import measured_face_scale
 from understudy.faces.steady import anchored
-from understudy.geometry import Points, Transform, apply_transform, fit_similarity, inverse
+from understudy.geometry import Box, Points, Transform, apply_transform, fit_similarity, inverse
 from understudy.jobs.finding import find_faces
 from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
@@ -28,7 +29,6 @@ from understudy.plates import Frame, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.project import create_project
 from understudy.synthetic.camera import Camera
-from understudy.synthetic.figure import pose_figure
 from understudy.synthetic.lighting import light_rig
 from understudy.synthetic.performance import Moment, perform
 from understudy.synthetic.performer import make_performer
@@ -72,6 +72,7 @@ _COVERED = 0.9
 
 _WANTED = {"whole_px": 2.0, "own_px": 2.0, "jitter_px": 0.4, "steadier": 5.0, "lag_frames": 0.25}
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+_AHEAD_SIDE = 384
 _STRAIGHT = tuple(Moment(yaw=yaw, pitch=pitch) for yaw, pitch in ((0, 0), (20, 0), (-20, 5), (0, -10)))
 
 _Floats = npt.NDArray[np.float64]
@@ -355,19 +356,35 @@ def _pose(rotation: _Floats) -> tuple[float, float, float]:
 
 
 def _face_scales(free: Mapping[int, Sequence[Alignment]], cache_folder: Path | None) -> list[tuple[float, float]]:
-    """For each ordered pair of performers: logarithms of the measured scale, and of the one of the ideal swap."""
-    camera = Camera.framing((512, 512))
+    """For each ordered pair of performers: logarithms of the measured scale, and of the one of the ideal swap.
 
-    def log_size(head: int, face: int) -> float:
-        performer = make_performer(head, face, cache_folder=cache_folder)
-        seen = (camera.plate_from_world(pose_figure(performer, moment).landmarks)[0] for moment in _STRAIGHT)
-        return float(np.mean([math.log(native_px(fit_alignment(points))) for points in seen]))
+    The ideal swap is measured by the landmarks that are found in it: what they get wrong of a face they get wrong in
+    its own footage too, and the scale is there to make up for that as well.
+    """
+    with FaceFinder() as finder:
+        own = {identity: _log_size(finder, identity, identity, cache_folder) for identity in free}
+        return [
+            (
+                math.log(measured_face_scale(free[target], free[source])),
+                _log_size(finder, target, source, cache_folder) - own[target],
+            )
+            for target, source in permutations(free, 2)
+        ]
 
-    own = {identity: log_size(identity, identity) for identity in free}
-    return [
-        (math.log(measured_face_scale(free[target], free[source])), log_size(target, source) - own[target])
-        for target, source in permutations(free, 2)
-    ]
+
+def _log_size(finder: FaceFinder, head: int, face: int, cache_folder: Path | None) -> float:
+    """Logarithm of how many pixels the square of a face spans that looks ahead, mean over a few turns."""
+    camera = Camera.framing((_AHEAD_SIDE, _AHEAD_SIDE), fill=_FILL, cy=0.5)
+    take = Take(1, lighting_seed=3, size=(_AHEAD_SIDE, _AHEAD_SIDE), camera=camera)
+    performer, rig = make_performer(head, face, cache_folder=cache_folder), light_rig(3, 0.0)
+    sizes = []
+    for number, moment in enumerate(_STRAIGHT):
+        pixels = render_frame(performer, moment, rig, take, number).pixels
+        for one in finder.find(pixels, Box(0, 0, _AHEAD_SIDE, _AHEAD_SIDE), number)[:1]:
+            sizes.append(math.log(native_px(fit_alignment(one.landmarks_plate))))
+    if not sizes:
+        raise SettingsError(f"No face was found of performer {face} on head {head}, so there is no scale to measure.")
+    return float(np.mean(sizes))
 
 
 def _row(one: ShotFigures) -> tuple[str, ...]:
