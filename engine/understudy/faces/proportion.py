@@ -18,6 +18,9 @@ _FEWEST = 5
 _AHEAD = 3
 """One of so many faces is measured: those that look ahead most, since lengths shrink as a head turns."""
 
+_TRUST = 0.7
+"""Share of the measured difference that is believed: in short clips the yardsticks err by as much as heads differ."""
+
 _LIMITS = (0.9, 1.1)
 
 
@@ -58,7 +61,7 @@ def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]
 
     Alignment brings the eyes and noses of all faces onto one template. A performer whose features are small in a large
     head is so enlarged, and would come out with features too large for the head, a part of the likeness lost. Three
-    yardsticks against the template tell by how much; each errs by itself, and their mean is believed
+    yardsticks against the template tell by how much; each errs by itself, and most of what their mean says is believed
     (docs/decisions/0012-proportion.md).
 
     Args:
@@ -72,7 +75,7 @@ def measured_face_scale(target: Sequence[Alignment], source: Sequence[Alignment]
     if min(map(len, ahead)) < _FEWEST:
         return 1.0
     ratios = [yardstick.log_length(ahead[0]) - yardstick.log_length(ahead[1]) for yardstick in _YARDSTICKS]
-    return float(np.clip(np.exp(np.mean(ratios)), *_LIMITS))
+    return float(np.clip(np.exp(_TRUST * np.mean(ratios)), *_LIMITS))
 
 
 def _ahead(alignments: Sequence[Alignment]) -> list[Alignment]:
