@@ -32,6 +32,7 @@ __all__ = [
     "alignment_from_motion",
     "fit_alignment",
     "fit_motion",
+    "head_in_square",
     "head_pose",
     "is_template",
     "native_px",
@@ -110,10 +111,13 @@ too smooth to be followed, or that moves with expression, counts less; chosen on
 others (docs/decisions/0014-alignment-of-a-shot.md). Jaw, lips and cheeks are left out, so that a face does not slide in
 its crop when it talks. Where brows lie differs from face to face, so they say nothing of where a face lies."""
 
+_WEIGHT = {landmark: weight for weight, landmarks in _BY_WEIGHT.items() for landmark in landmarks}
+_WEIGHTS = tuple(_WEIGHT[landmark] for landmark in STABLE_LANDMARKS)
+
 
 def template(landmarks: Sequence[int] = ANCHOR_LANDMARKS) -> Points:
     """(N, 2) float64: where landmarks of an average frontal face lie in the unit square; (8, 2) for the anchors."""
-    return _in_square(np.array([_HEAD[landmark] for landmark in landmarks]))
+    return head_in_square(np.array([_HEAD[landmark] for landmark in landmarks]))
 
 
 def is_template(values: Any) -> bool:
@@ -164,21 +168,19 @@ def alignment_from_motion(yaw: float, pitch: float) -> Transform:
     across, up = np.radians((yaw, pitch))
     about_x = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
     about_y = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
-    turned = _in_square(np.array(list(_HEAD.values())) @ (about_y @ about_x).T)
+    turned = head_in_square(np.array(list(_HEAD.values())) @ (about_y @ about_x).T)
     anchors = [STABLE_LANDMARKS.index(landmark) for landmark in ANCHOR_LANDMARKS]
     return compose(fit_similarity(turned[anchors], template()), inverse(_fit_stable(turned)))
 
 
-def _fit_stable(points: Points) -> Transform:
-    weight = {landmark: weight for weight, landmarks in _BY_WEIGHT.items() for landmark in landmarks}
-    weights = [weight[landmark] for landmark in STABLE_LANDMARKS]
-    return fit_similarity(points, template(STABLE_LANDMARKS), weights)
-
-
-def _in_square(head: npt.NDArray[np.float64]) -> Points:
-    """(N, 2) in the unit square of points (N, 3) of a head."""
+def head_in_square(head: npt.NDArray[np.float64]) -> Points:
+    """(N, 2) float64 in the unit square of points (N, 3) of a head: x to the picture's right, y up, in centimetres."""
     scale = FACE_HEIGHT / _CENTIMETRES
     return np.column_stack([0.5 + head[:, 0] * scale, 0.5 - (head[:, 1] - _MIDDLE_Y) * scale])
+
+
+def _fit_stable(points: Points) -> Transform:
+    return fit_similarity(points, template(STABLE_LANDMARKS), _WEIGHTS)
 
 
 def align_face(face: Face, pixel_aspect: float = 1.0) -> Alignment:

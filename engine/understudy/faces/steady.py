@@ -16,8 +16,8 @@ from understudy.errors import WriteError
 from understudy.faces.alignment import (
     ANCHOR_LANDMARKS,
     STABLE_LANDMARKS,
-    align_face,
     alignment_from_motion,
+    fit_alignment,
     fit_motion,
     template,
 )
@@ -213,7 +213,7 @@ def _poses(run: Sequence[Face], landmarks: _Floats, certainty: _Floats, pixel_as
 
 
 def _to_view(face: Face, pixel_aspect: float) -> Transform:
-    return face.view.view_from_plate if face.view else align_face(face, pixel_aspect).aligned_from_plate
+    return face.view.view_from_plate if face.view else fit_alignment(face.landmarks_plate, pixel_aspect)
 
 
 def _turned(angles: _Floats) -> tuple[float, float, float]:

@@ -8,10 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from understudy.errors import ConsentError, ModelFileError, PlateError
-from understudy.faces.alignment import template
+from understudy.faces.alignment import is_template
 from understudy.jobs.asked import known_lineage
 from understudy.model.snapshot import newest_snapshot, read_facts, read_start
 from understudy.provenance import check_consent, file_hash, lineage_of
@@ -24,7 +22,6 @@ from understudy.training.transfer import Start, Transfer, plan_transfer
 __all__ = ["begin_or_go_on", "check_carried_consent", "open_transfer"]
 
 _LOGGER = logging.getLogger(__name__)
-_SAME_TEMPLATE = 1e-4
 
 
 def begin_or_go_on(
@@ -161,10 +158,6 @@ def _same_person(folder: ProjectFolder, person: Mapping[str, Any]) -> str | None
 
 def _warn_of_other_framing(path: Path, facts: Mapping[str, Any]) -> None:
     """A model that saw faces lying elsewhere in their crops has to learn where they lie anew."""
-    there, here = facts.get("alignment_template"), template()
-    try:
-        same = there is None or np.abs(np.asarray(there, np.float64) - here).max() < _SAME_TEMPLATE
-    except (TypeError, ValueError):
-        same = False
-    if not same:
+    there = facts.get("alignment_template")
+    if there is not None and not is_template(there):
         _LOGGER.warning("%s was trained on faces that lie otherwise in their crops; expect a slow start.", path)
