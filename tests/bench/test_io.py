@@ -21,7 +21,7 @@ def test_every_step_the_floor_and_the_job_are_measured(capsys: pytest.CaptureFix
     slowest = max(step["wall_ms"] for step in result["steps"].values())
     assert result["bound_ms"] == pytest.approx(max(slowest, result["job"]["cpu_ms"] / result["cores"]))
     assert result["ratio"] == pytest.approx(result["job"]["wall_ms"] / result["bound_ms"])
-    assert result["face_px"] == pytest.approx(0.65 * 256, rel=0.05)
+    assert result["face_px"] == pytest.approx(0.65 * 256, rel=0.01)
 
 
 def test_measuring_is_stopped_between_frames() -> None:

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.color import ColorConfig
-from understudy.faces.alignment import STABLE_LANDMARKS, template
+from understudy.faces.alignment import head_in_square
 from understudy.faces.face import Face, FoundFrame, append_found_frame
-from understudy.faces.outline import FACE_OVAL
 from understudy.jobs.extract import run_extract, search_stamp
 from understudy.jobs.shot import open_shot
 from understudy.jobs.train import run_train
@@ -23,8 +22,9 @@ from understudy.plates import Frame, write_frame
 from understudy.progress import OnProgress, Progress
 from understudy.settings.preset import load_preset
 from understudy.settings.project import ProjectFolder, create_project
+from understudy.synthetic.template import load_template
 
-__all__ = ["FIRST", "MODEL", "SHOT", "make_shot", "texture"]
+__all__ = ["FIRST", "MODEL", "SHOT", "average_head", "make_shot", "texture"]
 
 SHOT, MODEL, FIRST = "bench", "identity", 1001
 
@@ -60,7 +60,7 @@ def make_shot(
     project = project.save(project.with_shot(SHOT, {"plate": "../plate/plate.####.exr", "colorspace": space}))
     shot = open_shot(project, SHOT)
     for index, number in enumerate(shot.frames):
-        face = Face(number, _landmarks(size, index), np.zeros(478, np.float32), 0.9)
+        face = _face(size, index, number)
         append_found_frame(project.faces_file(SHOT), FoundFrame(number, (face,), search_stamp(shot, number)))
     preset = load_preset("identity", [f"model.size={side}"])
     for identity, role in (("target", "target"), ("source", "source")):
@@ -99,12 +99,21 @@ def _with_grain(picture: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.f
     return np.dstack([grainy, picture[..., 3]])
 
 
-def _landmarks(size: tuple[int, int], index: int) -> npt.NDArray[np.float64]:
-    """(478, 2) plate pixels: an average head, turned a little, that drifts across the picture."""
-    points = np.full((478, 2), 0.5)
-    angles = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
-    points[list(FACE_OVAL)] = np.column_stack([0.5 + 0.33 * np.sin(angles), 0.5 - 0.4 * np.cos(angles)])
-    points[list(STABLE_LANDMARKS)] = template(STABLE_LANDMARKS)
+def average_head() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """An average head that looks ahead: landmarks (478, 2) in the unit square, and depths (478,) in its sides.
+
+    Its irises lie in the middle of the head.
+    """
+    head = np.zeros((478, 3))
+    head[:468] = load_template().vertices
+    left, right = head_in_square(np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))[:, 0]
+    return head_in_square(head), head[:, 2] * (right - left)
+
+
+def _face(size: tuple[int, int], index: int, number: int) -> Face:
+    """An average head, rolled a little, that drifts across the picture."""
+    points, depths = average_head()
+    side = _FACE_SHARE * size[1]
     rotation = np.array([[np.cos(_ROLL), -np.sin(_ROLL)], [np.sin(_ROLL), np.cos(_ROLL)]])
     middle = (size[0] / 2 + 0.37 * index, size[1] / 2 + 0.21 * index)
-    return np.asarray((points - 0.5) @ rotation.T * _FACE_SHARE * size[1] + middle)
+    return Face(number, (points - 0.5) @ rotation.T * side + middle, (depths * side).astype(np.float32), 0.9)
