@@ -28,7 +28,7 @@ from understudy.durable import append_line, show, sweep, unfinished
 from understudy.errors import FacesetError, ModelFileError, NoFaceError
 from understudy.faces.alignment import is_template, template
 from understudy.faces.crop import SwappedFace, crop_face, crop_region
-from understudy.faces.face import Alignment, read_found_frames
+from understudy.faces.face import Alignment
 from understudy.faces.faceset import Faceset
 from understudy.geometry import Box
 from understudy.jobs.asked import pair_of_snapshot
@@ -88,6 +88,7 @@ class Swapper:
         training: The training space of the shot's target identity.
         target: The target identity.
         alignments: Of its face, by frame.
+        searched: The frames in which faces were searched for.
         consent: Of the source identity, plain values.
         settings: What to write.
         device: Where the model is.
@@ -103,6 +104,7 @@ class Swapper:
     training: TrainingSpace
     target: str
     alignments: Mapping[int, Alignment]
+    searched: frozenset[int]
     consent: Mapping[str, str]
     settings: SwapSettings
     device: torch.device
@@ -241,6 +243,7 @@ def open_swapper(folder: ProjectFolder, shot_name: str, model_name: str, device:
         training=shots[shot_name].training,
         target=target,
         alignments=alignments,
+        searched=frozenset(tracks.found),
         consent=consent.to_json(),
         settings=folder.project.swap,
         device=place,
@@ -286,7 +289,7 @@ def run_swap(
     """
     swapper = open_swapper(folder, shot_name, model_name, device)
     chosen = swapper.shot.choose(frames)
-    _check_searched(folder, swapper.shot, chosen)
+    _check_searched(swapper, chosen)
     swapper.mattes.check_frames(shot_name, [number for number in chosen if number in swapper.alignments])
     target = out or folder.swaps(shot_name)
     check_free_space(target)
@@ -413,14 +416,13 @@ def _is_done(folder: Path, shot: str, number: int, names: tuple[str, ...], align
     return all(paths[name].is_file() for name in names if name != "crop" or number in alignments)
 
 
-def _check_searched(folder: ProjectFolder, shot: OpenedShot, frames: tuple[int, ...]) -> None:
+def _check_searched(swapper: Swapper, frames: tuple[int, ...]) -> None:
     """Raises when some frames were never searched for faces: an empty result would pass for "no face"."""
-    found = read_found_frames(folder.faces_file(shot.name))
-    missing = tuple(number for number in frames if number not in found)
+    missing, shot_name = tuple(number for number in frames if number not in swapper.searched), swapper.shot.name
     if missing:
         raise NoFaceError(
-            f"Frame {format_frames(missing)} of shot '{shot.name}' was not searched for faces yet. "
-            f"Run: understudy extract {shot.name} --identity NAME",
-            shot=shot.name,
+            f"Frame {format_frames(missing)} of shot '{shot_name}' was not searched for faces yet. "
+            f"Run: understudy extract {shot_name} --identity NAME",
+            shot=shot_name,
             frames=missing,
         )
