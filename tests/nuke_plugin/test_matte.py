@@ -12,7 +12,7 @@ import pytest
 from tests.jobs.made_up_shot import textured_plate
 from tests.nuke_plugin.scripted_engine import Script, running
 from tests.nuke_plugin.stand_in import Group, Host, Node
-from tests.nuke_plugin.test_tracks import press
+from tests.nuke_plugin.test_tracks import fill_in, press
 from understudy.geometry import Box
 from understudy.jobs.shot import open_shot
 from understudy.jobs.shot_mattes import open_mattes
@@ -58,13 +58,7 @@ def filled(host: Host, plugin: Path, node: Group, tmp_path: Path) -> Group:
         write_frame(tmp_path / "plates" / f"p.{number}.exr", plate)
     pattern = f"{tmp_path.as_posix()}/plates/p.%04d.exr"
     node.setInput(0, make_read(host, pattern))
-    values = {"project": (tmp_path / "film").as_posix(), "shot": "sh010", "target": "ben", "model": "hero"}
-    for name, value in {**values, "plate_path": pattern, "first": 1001, "last": 1003}.items():
-        node[name].setValue(value)
-    host.root_node["first_frame"].setValue(1001)
-    host.root_node["last_frame"].setValue(1003)
-    host.frame = 1002
-    return node
+    return fill_in(host, node, project=(tmp_path / "film").as_posix(), plate_path=pattern)
 
 
 @pytest.fixture

@@ -22,19 +22,24 @@ def engine(plugin: Path, runtime: Path) -> Iterator[Script]:
         yield script
 
 
+def fill_in(host: Host, node: Group, **values: str) -> Group:
+    """The node with these knobs set, and what every shot of these tests has; the script spans 1001 to 1003."""
+    shot = {"shot": "sh010", "target": "ben", "model": "hero", "first": 1001, "last": 1003}
+    for name, value in {**shot, **values}.items():
+        node[name].setValue(value)
+    host.root_node["first_frame"].setValue(1001)
+    host.root_node["last_frame"].setValue(1003)
+    host.frame = 1002
+    return node
+
+
 @pytest.fixture
 def filled(host: Host, plugin: Path, node: Group, tmp_path: Path) -> Group:
     """The node over a grade of a constant, which has to be rendered, with everything filled in."""
     grade = host.create("Grade")
     grade.setInput(0, host.create("Constant"))
     node.setInput(0, grade)
-    values = {"project": tmp_path.as_posix(), "shot": "sh010", "target": "ben", "model": "hero", "preset": "u64"}
-    for name, value in {**values, "plate_path": "/plates/sh010.%04d.exr", "first": 1001, "last": 1003}.items():
-        node[name].setValue(value)
-    host.root_node["first_frame"].setValue(1001)
-    host.root_node["last_frame"].setValue(1003)
-    host.frame = 1002
-    return node
+    return fill_in(host, node, project=tmp_path.as_posix(), preset="u64", plate_path="/plates/sh010.%04d.exr")
 
 
 @pytest.fixture

@@ -189,17 +189,9 @@ def measure(
             done = len(free) + index + 1
             if not on_progress(Progress("hands", done, total, f"identity {identity}")) and done < total:
                 return None
-    kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None, bool]] = [
-        ("nothing crosses, drawn from landmarks", [drawn], 0.96, False),
-        ("a hand crosses, drawn, frames not painted", kept.get("drawn", []), None, True),
-        ("a hand crosses, learned, frames not painted", kept.get("learned", []), 0.93, True),
-    ]
-    scores = [_score(*kind) for kind in kinds if any(kind[1])]
-    if not scores:
-        raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
     mean = np.mean(beyond, axis=0) if beyond else np.zeros(0)
     return MatteFigures(
-        scores=tuple(scores),
+        scores=_scores(drawn, kept.get("drawn", []), kept.get("learned", [])),
         beyond=tuple(round(float(value), 2) for value in mean),
         not_found=searched - found,
         searched=searched,
@@ -289,6 +281,21 @@ class _Stage:
         """Share of the face's surroundings that something covers: of the landmarks' box."""
         low, high = frame.landmarks_plate.min(axis=0).astype(int), frame.landmarks_plate.max(axis=0).astype(int)
         return float(frame.occluder[max(0, low[1]) : high[1], max(0, low[0]) : high[0]].mean())
+
+
+def _scores(
+    free: Sequence[_Overlap], before: Sequence[Sequence[_Overlap]], after: Sequence[Sequence[_Overlap]]
+) -> tuple[MatteScore, ...]:
+    """Of free frames, and of shots with a hand before and after their matte was learned; of those that there are."""
+    kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None, bool]] = [
+        ("nothing crosses, drawn from landmarks", [free], 0.96, False),
+        ("a hand crosses, drawn, frames not painted", before, None, True),
+        ("a hand crosses, learned, frames not painted", after, 0.93, True),
+    ]
+    scores = tuple(_score(*kind) for kind in kinds if any(kind[1]))
+    if not scores:
+        raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
+    return scores
 
 
 def _score(what: str, shots: Sequence[Sequence[_Overlap]], wanted: float | None, in_order: bool) -> MatteScore:

@@ -22,6 +22,11 @@ __all__ = ["bench"]
 
 _PRESETS = typer.Option("--preset", metavar="NAME", help="A preset, or a YAML file; may be given several times.")
 _SETTINGS = typer.Option("--set", metavar="FIELD=VALUE", help="Changes one setting of all; may be given several times.")
+_MINUTES = typer.Option(min=0.02, help="How long each trains.")
+_SLICE = typer.Option(min=1.0, help="How long each works in one turn.")
+_FRAMES = typer.Option(min=2, max=480, help="Of the plate.")
+_TRAIN_FRAMES = typer.Option(min=2, max=480, help="Of the source identity's footage.")
+_FOLDER = typer.Option(metavar="DIR", help="Keep everything there; the same command goes on there.")
 
 
 @bench.command("train")
@@ -65,17 +70,15 @@ def bench_train(
 @bench.command("quality")
 def bench_quality(
     preset: Annotated[list[str] | None, _PRESETS] = None,
-    minutes: Annotated[float, typer.Option(min=0.02, help="How long each trains.")] = 8.0,
-    slice_seconds: Annotated[float, typer.Option(min=1.0, help="How long each works in one turn.")] = 60.0,
+    minutes: Annotated[float, _MINUTES] = 8.0,
+    slice_seconds: Annotated[float, _SLICE] = 60.0,
     size: Annotated[
         int | None,
         typer.Option(min=64, max=1024, help="Side of the faces in the plate; the largest preset's by default."),
     ] = None,
-    frames: Annotated[int, typer.Option(min=2, max=480, help="Of the plate.")] = 24,
-    train_frames: Annotated[int, typer.Option(min=2, max=480, help="Of the source identity's footage.")] = 72,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep everything there; the same command goes on there.")
-    ] = None,
+    frames: Annotated[int, _FRAMES] = 24,
+    train_frames: Annotated[int, _TRAIN_FRAMES] = 72,
+    folder: Annotated[Path | None, _FOLDER] = None,
     settings: Annotated[list[str] | None, _SETTINGS] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -109,13 +112,11 @@ def bench_ladder(
     step: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A step; may be given several times. All by default.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.02, help="How long each trains.")] = 2.0,
-    slice_seconds: Annotated[float, typer.Option(min=1.0, help="How long each works in one turn.")] = 30.0,
-    frames: Annotated[int, typer.Option(min=2, max=480, help="Of the plate.")] = 24,
-    train_frames: Annotated[int, typer.Option(min=2, max=480, help="Of the source identity's footage.")] = 72,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep everything there; the same command goes on there.")
-    ] = None,
+    minutes: Annotated[float, _MINUTES] = 2.0,
+    slice_seconds: Annotated[float, _SLICE] = 30.0,
+    frames: Annotated[int, _FRAMES] = 24,
+    train_frames: Annotated[int, _TRAIN_FRAMES] = 72,
+    folder: Annotated[Path | None, _FOLDER] = None,
     settings: Annotated[list[str] | None, _SETTINGS] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what each step takes, and train nothing.")] = False,
     as_json: Annotated[bool, JSON] = False,

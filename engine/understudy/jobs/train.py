@@ -76,17 +76,14 @@ def run_train(
     faces = prepared_faces(folder, model_name, facesets, color, preset, record, ranks, on_progress)
     if faces is None:
         return None
-    for gap in gaps_between(facesets[pair.source], facesets[pair.target]):
+    target_set, source_set = facesets[pair.target], facesets[pair.source]
+    for gap in gaps_between(source_set, target_set):
         _LOGGER.warning("%s", gap.sentence)
     who = " into ".join(f"{name} ({len(faces.learned[name])} faces)" for name in (pair.source, pair.target))
     where = f"preset {preset.name}, {preset.model.size} px, working space {color.working} of {color.name}"
     _LOGGER.info("Model %s: %s, %s", model_name, who, where)
-    facts = {
-        **shared_facts(folder, facesets, faces, lineage),
-        "identities": vars(pair),
-        "consent": consent.to_json(),
-        "face_scale": round(_face_scale(facesets[pair.target], facesets[pair.source]), 4),
-    }
+    own = {"identities": vars(pair), "consent": consent.to_json(), "face_scale": _face_scale(target_set, source_set)}
+    facts = shared_facts(folder, facesets, faces, lineage) | own
     if preset.model.kind == "identity":
         return _nothing_to_learn(folder.model(model_name), preset, facts)
     return train(
@@ -109,7 +106,7 @@ def run_train(
 def _face_scale(target: Faceset, source: Faceset) -> float:
     """How large the source identity's face is to be drawn on the target identity."""
     of_target, of_source = ([record.alignment for record in each.learned.values()] for each in (target, source))
-    return measured_face_scale(of_target, of_source)
+    return round(measured_face_scale(of_target, of_source), 4)
 
 
 def _nothing_to_learn(path: Path, preset: Preset, facts: dict[str, Any]) -> TrainingResult:
