@@ -28,11 +28,11 @@ _OUTLYING = 3.0
 _DOUBTED, _BELIEVED = 0.6, 0.95
 """Likeness of skin below which a move counts nothing, and above which all."""
 
-_NEAR, _FAR = (1, 2, 3), (1, 3, 9, 27)
+_GAPS = (1, 2, 3), (1, 3, 9, 27)
 """Frames between which moves are measured, first with the landmarks as they were found, then with better ones. Long
 moves keep errors of short ones from adding up."""
 
-PASSES = 2
+PASSES = len(_GAPS)
 """Times that each frame is looked at."""
 
 _ROUNDS = 4
@@ -86,7 +86,7 @@ def settled_landmarks(
         None when it was stopped.
     """
     settled, belief = landmarks_view, np.ones(landmarks_view.shape[:2])
-    for gaps in (_NEAR, _FAR):
+    for gaps in _GAPS:
         moves = measure_moves(views, settled, gaps, on_frame)
         if moves is None:
             return None
