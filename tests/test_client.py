@@ -270,7 +270,7 @@ def test_a_closed_engine_stays_closed(connected: Engine) -> None:
 def test_an_engine_that_does_not_answer_is_given_up(
     engine: Path, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(wire.LOCKED, "sync_request_timeout", 0.3)
+    monkeypatch.setattr(wire, "CALL_S", 0.3)
     with connect() as opened:
         job = opened.swap("/p", "sh010", "hero")
         go = threading.Event()

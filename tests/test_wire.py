@@ -273,12 +273,41 @@ def replying(pair: Any, *values: object) -> Callable[[], str]:
         (consts.MSG_REPLY, (0, (consts.LABEL_REMOTE_REF, ("builtins.str", 1, 2)))),
         (consts.MSG_REPLY, (0, (consts.LABEL_LOCAL_REF, ("builtins.str", 1, 2)))),
         (consts.MSG_REQUEST, (0, (consts.HANDLE_GETROOT, (consts.LABEL_VALUE, ())))),
+        (consts.MSG_REPLY, (1, (consts.LABEL_VALUE, "{}"))),
+        (consts.MSG_EXCEPTION, (1, ("EngineError", "x", "{}"))),
+        (consts.MSG_REPLY, 0),
         (9, (0, 0)),
     ],
 )
 def test_a_client_takes_text_by_value_and_answers_nothing(pair: Any, kind: int, value: object) -> None:
     with pytest.raises(EOFError):
         replying(pair, (kind, brine.dump(value)))()
+
+
+def test_a_reply_that_cannot_be_read_is_refused(pair: Any) -> None:
+    with pytest.raises(Refused, match="cannot be read"):
+        replying(pair, (consts.MSG_REPLY, b"\xff"))()
+
+
+def test_replies_that_arrive_together_are_told_apart(pair: Any) -> None:
+    values = [(consts.MSG_REPLY, brine.dump((number, (consts.LABEL_VALUE, text)))) for number, text in enumerate("ab")]
+    replying(pair, *values)
+    asking = AskingConnection(pair[1])
+    assert [asking.ask("hello"), asking.ask("hello")] == ["a", "b"]
+
+
+def test_an_engine_that_does_not_answer_is_given_up(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "FRAME_S", 0.05)
+    monkeypatch.setattr(wire, "CALL_S", 0.2)
+    with pytest.raises(TimeoutError):
+        AskingConnection(pair[1]).ask("hello")
+
+
+def test_the_next_frame_is_waited_for_longer_than_a_frame_may_take(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "FRAME_S", 0.05)
+    receiver = channel(pair[1])
+    threading.Timer(0.3, channel(pair[0]).send, [b"late"]).start()
+    assert receiver.recv() == b"late"
 
 
 def test_an_error_crosses_whole() -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,12 @@ class OwnEngine:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def move_to(self, cores: Iterable[int]) -> None:
+        """Its own threads run on these cores from now on; its workers stay where they are."""
+        for thread in os.listdir(f"/proc/{self.pid}/task"):  # noqa: PTH208  # as above
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread), cores)
+
     def is_alive(self) -> bool:
         """False when it has ended."""
         try:
@@ -69,12 +75,18 @@ class OwnEngine:
 
 
 @contextlib.contextmanager
-def own_engine(options: Sequence[str] = ()) -> Iterator[OwnEngine]:
-    """Runs `understudy serve` in temporary folders; ends it at the end of the block."""
+def own_engine(options: Sequence[str] = (), cores: Iterable[int] = ()) -> Iterator[OwnEngine]:
+    """Runs `understudy serve` in temporary folders; ends it at the end of the block.
+
+    Args:
+        options: Of `understudy serve`.
+        cores: It and its workers run on these alone; on all when empty.
+    """
     with tempfile.TemporaryDirectory(prefix="us-") as temporary:
         folders = {"UNDERSTUDY_RUNTIME": f"{temporary}/run", "UNDERSTUDY_STATE": f"{temporary}/state"}
         with _environment(folders):
-            engine = ensure_engine([sys.executable, "-c", _SERVE, "serve", *options], "bench")
+            with _running_on(cores):
+                engine = ensure_engine([sys.executable, "-c", _SERVE, "serve", *options], "bench")
             pid = engine.hello().pid
             try:
                 yield OwnEngine(Path(folders["UNDERSTUDY_RUNTIME"]), pid, engine)
@@ -104,6 +116,17 @@ def _end(engine: Engine, pid: int) -> None:
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _running_on(cores: Iterable[int]) -> Iterator[None]:
+    """What is started inside runs on these cores; on all when there are none."""
+    before, chosen = os.sched_getaffinity(0), set(cores)
+    os.sched_setaffinity(0, chosen or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager

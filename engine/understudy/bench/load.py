@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
+import os
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ class LoadResult:
         alone_s: Seconds of the swap job with one client, each time.
         loaded_s: Seconds of the same job with all clients, each time.
         engine_cores: Processor cores that the engine's own process kept busy with one client, and with all.
+        clients_cores: The same of the process of all clients but one.
+        is_apart: True when engine and clients had a core to themselves, and the job the others.
         frames: Frames of the job.
     """
 
@@ -54,6 +58,8 @@ class LoadResult:
     alone_s: tuple[float, ...]
     loaded_s: tuple[float, ...]
     engine_cores: tuple[float, float]
+    clients_cores: float
+    is_apart: bool
     frames: int
 
     @property
@@ -73,6 +79,7 @@ def load_engine(
     model: str,
     clients: int = 32,
     rounds: int = 3,
+    own_core: int | None = None,
     on_progress: OnProgress = ignore_progress,
 ) -> LoadResult | None:
     """Swaps a shot with and without a crowd of clients, in turn; None when it was stopped.
@@ -84,60 +91,101 @@ def load_engine(
         model: To swap with.
         clients: How many poll: one here, the others in a process of their own.
         rounds: How often each way; one more comes first, which loads what is needed.
+        own_core: Where engine and clients shall run, once the engine's worker has begun elsewhere; anywhere when None.
         on_progress: Told after each job; False ends it.
     """
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as out, _own_cores():
         swap = functools.partial(_swap, target, project, shot, model, Path(out))
-        return _measured(target, swap, clients, rounds, on_progress)
-
-
-def _measured(
-    target: OwnEngine, swap: Callable[[], JobStatus], clients: int, rounds: int, on_progress: OnProgress
-) -> LoadResult | None:
-    context = multiprocessing.get_context("spawn")
-    alone, loaded, times = [], [], []
-    failed = 0
-    busy_s = [0.0, 0.0]
-    swaps, submitted = [swap()], []
-    for index in range(rounds):
-        before_s = target.cpu_s()
-        swaps.append(swap())
-        alone.append(_seconds(swaps[-1]))
-        busy_s[0] += target.cpu_s() - before_s
-        ours, theirs = context.Pipe()
-        crowd = context.Process(target=_poll_until_told, args=(clients - 1, theirs), daemon=True)
-        crowd.start()
-        theirs.close()
-        heard(ours)
-        before_s = target.cpu_s()
-        swaps.append(swap())
-        loaded.append(_seconds(swaps[-1]))
-        busy_s[1] += target.cpu_s() - before_s
-        ours.send("stop")
-        more, more_failed, asked = heard(ours)
-        crowd.join()
-        times += more
-        failed += more_failed
-        submitted += asked
-        if not on_progress(Progress("measuring", index + 1, rounds, f"{loaded[-1] / alone[-1]:.3f} of the time alone")):
-            return None
+        first = swap()
+        if own_core is not None:
+            target.move_to([own_core])
+            os.sched_setaffinity(0, [own_core])
+        crowd = _Crowd(clients - 1)
+        alone, loaded, busy_s = [], [], [0.0, 0.0]
+        for index in range(rounds):
+            alone.append(_timed(target, swap, busy_s, 0))
+            with crowd:
+                loaded.append(_timed(target, swap, busy_s, 1))
+            ratio = _seconds(loaded[-1]) / _seconds(alone[-1])
+            if not on_progress(Progress("measuring", index + 1, rounds, f"{ratio:.3f} of the time alone")):
+                return None
+    times = sorted(crowd.times)
+    swaps = {status.id for status in (first, *alone, *loaded)}
     done = {job.id for job in target.engine.jobs() if job.latest.state == "done"}
-    lost = {*submitted, *(status.id for status in swaps)} - done
-    times.sort()
+    alone_s, loaded_s = tuple(map(_seconds, alone)), tuple(map(_seconds, loaded))
     return LoadResult(
         clients,
         len(times),
         statistics.median(times),
         times[int(0.99 * (len(times) - 1))],
         times[-1],
-        failed,
-        len(submitted),
-        len(lost),
-        tuple(alone),
-        tuple(loaded),
-        (busy_s[0] / sum(alone), busy_s[1] / sum(loaded)),
-        int(swaps[-1].total),
+        crowd.failed,
+        len(crowd.submitted),
+        len((swaps | crowd.submitted) - done),
+        alone_s,
+        loaded_s,
+        (busy_s[0] / sum(alone_s), busy_s[1] / sum(loaded_s)),
+        crowd.cpu_s / crowd.polling_s,
+        own_core is not None,
+        int(first.total),
     )
+
+
+@contextlib.contextmanager
+def _own_cores() -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _timed(target: OwnEngine, swap: Callable[[], JobStatus], busy_s: list[float], place: int) -> JobStatus:
+    before_s = target.cpu_s()
+    status = swap()
+    busy_s[place] += target.cpu_s() - before_s
+    return status
+
+
+class _Crowd:
+    """A process of clients: they poll inside a `with` block, which may be entered again.
+
+    Attributes:
+        times: Of their calls, in milliseconds.
+        failed: How many calls failed.
+        submitted: Ids of the jobs that they submitted.
+        cpu_s: Processor time of their polling.
+        polling_s: How long they polled.
+    """
+
+    def __init__(self, clients: int) -> None:
+        self._clients = clients
+        self.times: list[float] = []
+        self.failed = 0
+        self.submitted: set[str] = set()
+        self.cpu_s = 0.0
+        self.polling_s = 0.0
+
+    def __enter__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._link, its_link = context.Pipe()
+        self._process = context.Process(target=_poll_until_told, args=(self._clients, its_link), daemon=True)
+        self._process.start()
+        its_link.close()
+        heard(self._link)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._process.kill()
+            return
+        self._link.send("stop")
+        times, failed, submitted, cpu_s, polling_s = heard(self._link)
+        self._process.join()
+        self.times += times
+        self.failed += failed
+        self.submitted |= set(submitted)
+        self.cpu_s += cpu_s
+        self.polling_s += polling_s
 
 
 def _swap(target: OwnEngine, project: ProjectFolder, shot: str, model: str, out: Path) -> JobStatus:
@@ -183,9 +231,11 @@ def _poll_until_told(clients: int, told: Any) -> None:
     for thread in threads:
         thread.start()
     ready.wait()
+    cpu_s, start_s = time.process_time(), time.monotonic()
     told.send("ready")
     told.recv()
+    cpu_s, polling_s = time.process_time() - cpu_s, time.monotonic() - start_s
     stop.set()
     for thread in threads:
         thread.join()
-    told.send((times, len(failures), submitted))
+    told.send((times, len(failures), submitted, cpu_s, polling_s))

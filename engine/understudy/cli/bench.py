@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -83,6 +84,9 @@ def bench_rpc(
     rounds: Annotated[
         int, typer.Option(min=2, help="How often the frame is swapped each way; the shot a quarter as often.")
     ] = 20,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Clients and engine have a core to themselves, the swap the others.")
+    ] = False,
     project: Annotated[Path | None, typer.Option(metavar="DIR", help="Measure one frame of this project.")] = None,
     shot: Annotated[str | None, typer.Option(help="The shot; with --project.")] = None,
     model: Annotated[str | None, typer.Option(help="The model; with --project.")] = None,
@@ -108,7 +112,7 @@ def bench_rpc(
                 "frame": _one_frame(options, opened, str(shot), str(model), int(frame or 0), rounds, on_progress)
             }
         else:
-            results = _own_footage(options, frames, rounds, on_progress)
+            results = _own_footage(options, frames, rounds, apart, on_progress)
     if as_json:
         print_json({name: result.to_json() for name, result in results.items()})
     else:
@@ -136,7 +140,7 @@ def _one_frame(
     return _unless_stopped(result)
 
 
-def _own_footage(options: list[str], frames: int, rounds: int, on_progress: OnProgress) -> dict[str, Any]:
+def _own_footage(options: list[str], frames: int, rounds: int, apart: bool, on_progress: OnProgress) -> dict[str, Any]:
     from understudy.bench.engine import own_engine
     from understudy.bench.footage import MODEL, SHOT, make_project
     from understudy.bench.load import load_engine
@@ -144,11 +148,22 @@ def _own_footage(options: list[str], frames: int, rounds: int, on_progress: OnPr
 
     with tempfile.TemporaryDirectory(prefix="us-bench-") as folder:
         project = _unless_stopped(make_project(Path(folder), frames, on_progress))
-        with own_engine(options) as target:
-            load = load_engine(target, project, SHOT, MODEL, rounds=max(rounds // 4, 2), on_progress=on_progress)
+        own_core, others = _cores() if apart else (None, ())
+        with own_engine(options, others) as target:
+            load = load_engine(
+                target, project, SHOT, MODEL, rounds=max(rounds // 4, 2), own_core=own_core, on_progress=on_progress
+            )
         load = _unless_stopped(load)
         one = _one_frame(options, project, SHOT, MODEL, FIRST_FRAME, rounds, on_progress)
     return {"load": load, "frame": one}
+
+
+def _cores() -> tuple[int, list[int]]:
+    """One core for clients and engine, and those that are left."""
+    own_core, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        raise SettingsError("--apart needs two processor cores; this machine lends one.")
+    return own_core, others
 
 
 def _io_table(result: IoResult) -> tuple[str, list[str], list[list[str]]]:
@@ -209,8 +224,13 @@ def _load_facts(result: LoadResult) -> tuple[str, dict[str, Any]]:
         "the job with all clients": ", ".join(f"{seconds:.2f}" for seconds in result.loaded_s) + " s",
         "ratio of the medians": f"{result.ratio:.3f}",
         "the engine itself": "{:.1%} of a core with one client, {:.1%} with all".format(*result.engine_cores),
+        "the clients": f"{result.clients_cores:.1%} of a core",
     }
-    return f"{result.clients} clients, ten polls a second each, while a swap of {result.frames} frames runs", facts
+    where = ", a core apart from them" if result.is_apart else ""
+    return (
+        f"{result.clients} clients, ten polls a second each, while a swap of {result.frames} frames runs{where}",
+        facts,
+    )
 
 
 def _times(result: HostileResult | LoadResult) -> str:

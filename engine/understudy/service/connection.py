@@ -41,7 +41,7 @@ class ServingConnection(ValueConnection):
         """Answers until either side ends it; returns how it ended, for the log."""
         try:
             while True:
-                self.serve(None)
+                self._answer(self._channel.recv())
         except Refused as refusal:
             return f"refused: {refusal}"
         except (EOFError, OSError):
@@ -49,8 +49,7 @@ class ServingConnection(ValueConnection):
         finally:
             self.close()
 
-    def _dispatch(self, data: bytes) -> None:
-        self._recvlock.release()
+    def _answer(self, data: bytes) -> None:
         request = read_request(data)
         if request.name not in CALLS:
             raise Refused("a call that is not on the list")
