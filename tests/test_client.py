@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.service.conftest import FakeScheduler, engine, runtime, scheduler, serving
-from understudy import answers, client, endpoint, errors, wire
+from understudy import answers, client, endpoint, errors, link, wire
 from understudy.client import Engine, Job, JobStatus, connect, ensure_engine
 from understudy.endpoint import Endpoint, read_endpoint, write_endpoint
 from understudy.errors import EngineError, ModelFileError, SettingsError, UnknownNameError
@@ -76,6 +76,19 @@ def test_requests_hold_what_was_said_and_absolute_paths(connected: Engine, sched
         "skip_existing": False,
         "out": f"{here}/elsewhere",
     }
+
+
+def test_a_training_is_asked_for_as_the_command_does(tmp_path: Path) -> None:
+    sent: list[Any] = []
+    one, here = Engine(tmp_path, "test"), str(Path.cwd())
+    one.submit = lambda kind, request: sent.append((kind, request))  # type: ignore[assignment,method-assign,return-value]
+    one.train("film", "hero", init_from=["a.safetensors"], parts=["encoder"], mapping=["ann=target"], fit=True)
+    one.train("film", "many", pretrain=("ann", "cas"), memory="8GiB")
+    start = {"init_from": [f"{here}/a.safetensors"], "parts": ["encoder"], "mapping": ["ann=target"], "fit": True}
+    assert sent == [
+        ("train", {"project": f"{here}/film", "model": "hero", **start}),
+        ("train", {"project": f"{here}/film", "model": "many", "pretrain": ["ann", "cas"], "memory": "8GiB"}),
+    ]
 
 
 @pytest.mark.parametrize(("given", "asked"), [("u128", "u128"), ("hero.safetensors", "{here}/hero.safetensors")])
@@ -402,7 +415,7 @@ def test_a_host_loads_the_client_in_less_than_50_ms() -> None:
     assert min(float(run.stdout) for run in runs) < 50
 
 
-@pytest.mark.parametrize("module", [answers, client, endpoint, errors, wire])
+@pytest.mark.parametrize("module", [answers, client, endpoint, errors, link, wire])
 def test_what_a_host_loads_is_python_3_9_and_needs_little(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text(), feature_version=(3, 9))
     imported = set()

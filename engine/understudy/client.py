@@ -13,26 +13,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from understudy import __version__
 from understudy.answers import EngineFacts, JobError, JobStatus, LogTail, not_understood, status_from
 from understudy.endpoint import not_started, runtime_folder, start_engine
-from understudy.errors import EngineError, UnderstudyError
+from understudy.errors import EngineError
+from understudy.link import EngineLink
 
 if TYPE_CHECKING:
-    from understudy.wire import AskingConnection
-
     StrPath = str | os.PathLike[str]
 
 __all__ = ["Engine", "EngineFacts", "Job", "JobError", "JobStatus", "LogTail", "connect", "ensure_engine"]
 
-_READS = frozenset(["hello", "job", "jobs", "log"])
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.002, 0.1
 _POLL_SHARE = 0.01
 """Of the time that a job has taken: waiting adds no more to it than that, and a long job is not asked about often."""
@@ -105,28 +99,8 @@ class Job:
         return self.latest
 
 
-class Engine:
-    """A running engine. Made by `connect` and `ensure_engine`; may be used from several threads at once.
-
-    When the connection is lost, `hello`, `job`, `jobs` and `log` open it anew, once. Calls that change something do
-    not: they raise EngineError, because nobody knows whether the engine has heard them.
-    """
-
-    def __init__(self, folder: Path, host: str) -> None:
-        self._folder = folder
-        self._host = host
-        self._lock = threading.Lock()
-        self._idle: list[AskingConnection] = []
-        self._is_lost = False
-        self._is_closed = False
-
-    def __enter__(self) -> Engine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+class Engine(EngineLink):
+    """A running engine. Made by `connect` and `ensure_engine`; may be used from several threads at once."""
 
     def hello(self) -> EngineFacts:
         """What the engine says of itself."""
@@ -166,10 +140,32 @@ class Engine:
         target: str | None = None,
         iterations: int | None = None,
         minutes: float | None = None,
+        pretrain: Iterable[str] = (),
         init_from: Iterable[StrPath] = (),
+        parts: Iterable[str] | None = None,
+        mapping: Iterable[str] = (),
+        fit: bool = False,
+        memory: str | None = None,
         overrides: Iterable[str] = (),
     ) -> Job:
-        """Starts training a model, or goes on with it."""
+        """Starts training a model, or goes on with it.
+
+        Args:
+            project: The project folder.
+            model: What the model is called.
+            preset: Of a new model; the project's when None.
+            source: Source identity, when the project has several.
+            target: Target identity, likewise.
+            iterations: Iteration to reach.
+            minutes: How long to train now.
+            pretrain: Several identities instead of a pair, for other models to start from.
+            init_from: Snapshots and weights files that a new model starts from.
+            parts: Which parts of them: "encoder", "inter", "decoder", "source", "target"; all that fit when None.
+            mapping: "FROM=TO" for whose part becomes whose.
+            fit: Change the preset so that it fits into the engine's memory.
+            memory: How much of it `fit` may take, such as "8GiB"; what is free when None.
+            overrides: "field=value" changes to the preset.
+        """
         request = {
             "model": model,
             "preset": preset,
@@ -177,7 +173,12 @@ class Engine:
             "target": target,
             "iterations": iterations,
             "minutes": minutes,
+            "pretrain": list(pretrain) or None,
             "init_from": [_absolute(path) for path in init_from] or None,
+            "parts": None if parts is None else list(parts),
+            "mapping": list(mapping) or None,
+            "fit": fit or None,
+            "memory": memory,
         }
         return self._submit("train", project, request, overrides)
 
@@ -333,99 +334,6 @@ class Engine:
         """Ends the engine. Running jobs are asked to stop, and can be resumed."""
         self.ask("stop")
         self.close()
-
-    def close(self) -> None:
-        """Ends the connection; the engine and its jobs go on."""
-        self._is_closed = True
-        self._drop()
-
-    def asked(self, call: str, kind: type, *arguments: object) -> Any:
-        """A call's answer, read from JSON and of the type that is expected.
-
-        Raises:
-            EngineError: The answer is something else.
-        """
-        try:
-            values = json.loads(self.ask(call, *arguments))
-        except (RecursionError, ValueError) as error:
-            raise not_understood(call) from error
-        if type(values) is not kind:
-            raise not_understood(call)
-        return values
-
-    def ask(self, call: str, *arguments: object) -> str:
-        """A call's answer as text.
-
-        Raises:
-            UnderstudyError: The engine's own error.
-            EngineError: No answer: no engine, or the connection was lost.
-        """
-        is_read = call in _READS
-        try:
-            return self._ask_once(self._borrowed(is_read), call, arguments)
-        except EOFError as error:
-            self._drop()
-            self._is_lost = True
-            if not is_read:
-                raise self._lost(call) from error
-        try:
-            return self._ask_once(self._borrowed(is_read), call, arguments)
-        except EOFError as error:
-            raise self._lost(call) from error
-
-    def _ask_once(self, connection: AskingConnection, call: str, arguments: Sequence[object]) -> str:
-        try:
-            reply = connection.ask(call, *arguments)
-        except UnderstudyError:
-            self._give_back(connection)
-            raise
-        except TimeoutError as error:
-            connection.close()
-            text = f"The engine has not answered '{call}' in time. It may be stuck: ask again, or restart it."
-            raise EngineError(text, reason="timeout", call=call) from error
-        except OSError as error:
-            connection.close()
-            raise EOFError(str(error)) from error
-        except BaseException:
-            connection.close()
-            raise
-        self._give_back(connection)
-        return reply
-
-    def _borrowed(self, may_reopen: bool) -> AskingConnection:
-        if self._is_closed:
-            raise EngineError("This connection was closed: connect() again.", reason="none")
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        if self._is_lost and not may_reopen:
-            raise self._lost("")
-        from understudy.wire import Caller, open_connection
-
-        connection = open_connection(self._folder, Caller(self._host, __version__))
-        self._is_lost = False
-        return connection
-
-    def _give_back(self, connection: AskingConnection) -> None:
-        with self._lock:
-            if not self._is_closed:
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def _drop(self) -> None:
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-    def _lost(self, call: str) -> EngineError:
-        during = f" during '{call}'" if call else ""
-        text = (
-            f"The connection to the engine was lost{during}. It may have stopped: connect() again, or start it "
-            "(understudy serve); its list of jobs tells what it had taken."
-        )
-        return EngineError(text, reason="stopped", call=call)
 
     def _submit(
         self, kind: str, project: StrPath | None, request: Mapping[str, Any], overrides: Iterable[str] = ()

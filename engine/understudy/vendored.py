@@ -20,7 +20,7 @@ __all__ = ["client_copy", "rewritten"]
 _MONITOR = ("monitor/__init__", "monitor/growing", "monitor/training")
 """What a panel in a host shows of a model in training, read as the monitor reads it."""
 
-_OURS = ("__init__", "errors", "wire", "endpoint", "answers", "client", *_MONITOR)
+_OURS = ("__init__", "errors", "wire", "endpoint", "answers", "link", "client", *_MONITOR)
 _RPYC_FOLDERS = ("core", "lib")
 _LEFT_OUT = ("async.py",)  # a name that no Python can import any more
 _RPYC_INIT = (

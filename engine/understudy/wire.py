@@ -241,7 +241,7 @@ class AskingConnection(ValueConnection):
     """The client's end: it asks, and answers nothing. For one thread at a time.
 
     A request and its reply have RPyC's form; they are sent and awaited here, because RPyC's own way, which many
-    threads may share, costs a client that asks often twice as much.
+    threads may share, costs a client that asks often half as much again.
     """
 
     def ask(self, name: str, *arguments: object) -> str:

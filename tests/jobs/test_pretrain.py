@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from tests.jobs.made_up_people import TINY, consent_record, people_project
 from understudy.cli.app import main
@@ -15,6 +18,9 @@ from understudy.jobs.asked import pair_of_snapshot
 from understudy.jobs.pretrain import run_pretrain
 from understudy.jobs.train import run_train
 from understudy.model.snapshot import newest_snapshot, read_snapshot
+from understudy.progress import ignore_progress
+from understudy.scheduler.requests import check_request
+from understudy.scheduler.work import Work
 from understudy.settings.project import ProjectFolder
 
 EVERYBODY = ("ann", "cas", "dora")
@@ -52,6 +58,46 @@ def test_it_goes_on_without_being_told_whom(folder: ProjectFolder) -> None:
     run_pretrain(folder, "long", TINY, EVERYBODY, iterations=1)
     assert main(["-C", str(folder.path), "train", "long", "--iterations", "3"]) == 0
     assert read_snapshot(newest_snapshot(folder.model("long"))).facts["iteration"] == 3
+
+
+def test_a_host_asks_for_all_of_it(folder: ProjectFolder) -> None:
+    """Pretraining, going on with it, and a pair that takes chosen parts, fitted into a memory."""
+    work, tiny = Work("cpu"), folder.path.parent / "tiny.yaml"
+    tiny.write_text(yaml.safe_dump(json.loads(TINY.to_json())))
+
+    def trained(**asked: Any) -> dict[str, Any]:
+        request = check_request("train", {"project": str(folder.path), "preset": str(tiny), **asked}).request
+        made = work.perform("train", request, ignore_progress)
+        assert made.completed
+        return dict(made.results)
+
+    assert trained(model="hosts", pretrain=list(EVERYBODY), iterations=1)["iteration"] == 1
+    started = trained(model="hosts", iterations=2)
+    assert started["iteration"] == 2
+    begun = {"init_from": [started["snapshot"]], "parts": ["encoder", "target"], "mapping": ["target=target"]}
+    pair = trained(model="fitted", source="cas", target="ben", iterations=1, fit=True, memory="8GiB", **begun)
+    (entry,) = read_snapshot(Path(pair["snapshot"])).facts["lineage"]
+    assert entry["parts"] == {"encoder": "encoder", "target": "target"}
+    with pytest.raises(SettingsError, match=r"would not fit|does not fit|fits"):
+        trained(model="tight", source="cas", target="ben", iterations=1, fit=True, memory="1MiB")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"parts": ["encoder"]}, "name it with --init-from"),
+        ({"mapping": ["source=target"]}, "name it with --init-from"),
+        ({"pretrain": ["ann"]}, "several identities"),
+        ({"pretrain": ["ann", "nobody"]}, "nobody"),
+        ({"pretrain": ["ann", "cas"], "source": "cas"}, "no --source"),
+        ({"pretrain": "ann,cas"}, "'pretrain'"),
+        ({"memory": "8GiB", "source": "cas", "target": "ben"}, "'memory'"),
+        ({"fit": 1}, "'fit'"),
+    ],
+)
+def test_what_a_host_cannot_mean_is_refused_at_once(folder: ProjectFolder, asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        check_request("train", {"project": str(folder.path), "model": "new", **asked})
 
 
 def test_it_swaps_nobody_and_says_what_it_is_for(folder: ProjectFolder) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from understudy.cli.planning import fitted
 from understudy.cli.project import DRY_RUN
 from understudy.cli.terminal import PRESET, SETTINGS, Stopped, say, watching
 from understudy.errors import SettingsError
-from understudy.jobs.asked import ModelPair, choose_preset, known_pretraining, model_pair
+from understudy.jobs.asked import ModelPair, TrainingAsked, choose_preset
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 
@@ -57,48 +56,32 @@ def train(
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Train a model, or go on training it."""
-    from understudy.jobs.pretrain import run_pretrain
-    from understudy.jobs.train import run_train
+    from understudy.jobs.training import run_training
     from understudy.model.device import chosen_device
     from understudy.training.ranks import ranks_of_environment
 
     folder = ProjectFolder.open(context.obj)
     chosen = choose_preset(folder, model, preset, settings or ())
-    wanted, starts = parts.split(",") if parts is not None else None, tuple(init_from or ())
-    if (wanted is not None or mapping) and not starts:
-        raise SettingsError("--parts and --map say what is taken from another model: name it with --init-from FILE.")
-    names = pretrain.split(",") if pretrain is not None else known_pretraining(folder, model)
-    if names and (source or target or mapping):
-        raise SettingsError("A model of several identities has no --source, --target and --map.")
+    asked = TrainingAsked(
+        model,
+        source,
+        target,
+        tuple(pretrain.split(",")) if pretrain is not None else (),
+        tuple(init_from or ()),
+        tuple(parts.split(",")) if parts is not None else None,
+        tuple(mapping or ()),
+    )
+    people = asked.people(folder)
     if fit:
         chosen = fitted(chosen, memory)
     elif memory is not None:
         raise SettingsError("--memory says how much --fit may take: give --fit as well.")
     if dry_run:
-        pair = None if names else model_pair(folder, model, source, target)
-        _say_plan(folder, model, chosen, pair, names, starts, wanted, mapping or ())
+        _say_plan(folder, asked, people, chosen)
         return
     ranks = ranks_of_environment()
     with ranks.together(chosen_device(ranks.device("auto"))), watching(quiet=not ranks.is_first) as on_progress:
-        if names:
-            result = run_pretrain(
-                folder, model, chosen, names, iterations, minutes, starts, on_progress, parts=wanted, ranks=ranks
-            )
-        else:
-            result = run_train(
-                folder,
-                model,
-                chosen,
-                source,
-                target,
-                iterations,
-                minutes,
-                starts,
-                on_progress,
-                parts=wanted,
-                mapping=mapping or (),
-                ranks=ranks,
-            )
+        result = run_training(folder, asked, chosen, iterations, minutes, on_progress, ranks=ranks)
     if result is None:
         raise Stopped
     if ranks.is_first:
@@ -116,32 +99,16 @@ def _say_result(result: TrainingResult) -> None:
         raise Stopped
 
 
-def _say_plan(
-    folder: ProjectFolder,
-    model: str,
-    preset: Preset,
-    pair: ModelPair | None,
-    names: Sequence[str],
-    starts: Sequence[Path],
-    parts: Sequence[str] | None,
-    mapping: Sequence[str],
-) -> None:
+def _say_plan(folder: ProjectFolder, asked: TrainingAsked, people: ModelPair | tuple[str, ...], preset: Preset) -> None:
     """Says what would be trained on whom, and what would be taken from where."""
     from understudy.faces.faceset import Faceset
-    from understudy.jobs.pretrain import pretrained_identities
     from understudy.jobs.transfer import begin_or_go_on
-    from understudy.provenance import check_consent
 
-    if pair is None:
-        names = pretrained_identities(folder, model, names)
-    else:
-        check_consent(folder, pair.source)
-    people = [
-        f"{name} ({len(Faceset.open(folder.faceset(name)).learned)} faces)"
-        for name in ((pair.source, pair.target) if pair else names)
-    ]
-    who = " into ".join(people) if pair else " and ".join(people)
-    say(f"would train {folder.model(model)}: {who}, preset {preset.name}, {preset.model.size} px")
-    transfer, _ = begin_or_go_on(folder, model, preset, vars(pair) if pair else {}, starts, parts, mapping)
+    pair = vars(people) if isinstance(people, ModelPair) else {}
+    names = (people.source, people.target) if isinstance(people, ModelPair) else people
+    sets = [f"{name} ({len(Faceset.open(folder.faceset(name)).learned)} faces)" for name in names]
+    who = (" into " if pair else " and ").join(sets)
+    say(f"would train {folder.model(asked.model)}: {who}, preset {preset.name}, {preset.model.size} px")
+    transfer, _ = begin_or_go_on(folder, asked.model, preset, pair, asked.init_from, asked.parts, asked.mapping)
     for line in transfer.lines() if transfer else ():
         say(line)

@@ -13,12 +13,13 @@ from typing import Any
 
 from understudy.durable import write_text
 from understudy.errors import ModelFileError, ProjectError, SettingsError
-from understudy.provenance import lineage_of
+from understudy.provenance import check_consent, lineage_of
 from understudy.settings.preset import Preset, load_preset, preset_from_json
 from understudy.settings.project import ProjectFolder
 
 __all__ = [
     "ModelPair",
+    "TrainingAsked",
     "choose_preset",
     "keep_record",
     "known_lineage",
@@ -26,6 +27,7 @@ __all__ = [
     "known_pretraining",
     "model_pair",
     "pair_of_snapshot",
+    "pretrained_identities",
     "split_overrides",
     "with_settings",
 ]
@@ -45,6 +47,50 @@ class ModelPair:
 
     source: str
     target: str
+
+
+@dataclass(frozen=True)
+class TrainingAsked:
+    """Whose faces a model shall learn, and what a new one starts from.
+
+    Attributes:
+        model: Its name.
+        source: Source identity; None for the one that it has, or that the project has.
+        target: Target identity; likewise.
+        pretrain: Several identities instead of a pair; empty to go on with those that it has.
+        init_from: Snapshots and weights files that a new model starts from, the most important first.
+        parts: Which parts of them, all of which must fit; all that fit when None.
+        mapping: `FROM=TO` for whose part becomes whose; as in `training.transfer.plan_transfer`.
+    """
+
+    model: str
+    source: str | None = None
+    target: str | None = None
+    pretrain: tuple[str, ...] = ()
+    init_from: tuple[Path, ...] = ()
+    parts: tuple[str, ...] | None = None
+    mapping: tuple[str, ...] = ()
+
+    def people(self, folder: ProjectFolder) -> ModelPair | tuple[str, ...]:
+        """The pair, or the identities of a pretraining; whoever is painted has consented or is synthetic.
+
+        Raises:
+            SettingsError: What was asked does not go together.
+            UnknownNameError: An identity does not exist.
+            ProjectError: The model was begun otherwise, or the project has several pairs.
+            ConsentError: Somebody has not consented.
+        """
+        if (self.parts is not None or self.mapping) and not self.init_from:
+            raise SettingsError(
+                "--parts and --map say what is taken from another model: name it with --init-from FILE."
+            )
+        if self.pretrain or known_pretraining(folder, self.model):
+            if self.source or self.target or self.mapping:
+                raise SettingsError("A model of several identities has no --source, --target and --map.")
+            return pretrained_identities(folder, self.model, self.pretrain)
+        pair = model_pair(folder, self.model, self.source, self.target)
+        check_consent(folder, pair.source)
+        return pair
 
 
 def split_overrides(overrides: Sequence[str], min_native: int | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -133,6 +179,32 @@ def known_pretraining(folder: ProjectFolder, model_name: str) -> tuple[str, ...]
         ProjectError: Its record is damaged.
     """
     return tuple(_record(folder, model_name).get("pretrained_on", ()))
+
+
+def pretrained_identities(folder: ProjectFolder, model_name: str, identities: Sequence[str]) -> tuple[str, ...]:
+    """Whom a model is pretrained on: as it was begun, else as said; everybody has consented or is synthetic.
+
+    Args:
+        folder: The project.
+        model_name: The model.
+        identities: As said; empty to go on.
+
+    Raises:
+        SettingsError: Fewer than two were said, or one twice.
+        UnknownNameError: An identity does not exist.
+        ProjectError: The model was begun otherwise.
+        ConsentError: Somebody has not consented; target identities are asked too, because they will be painted.
+    """
+    known = known_pretraining(folder, model_name)
+    chosen = tuple(identities) or known
+    if known_pair(folder, model_name) or (known and set(chosen) != set(known)):
+        of = f"pretrained on {', '.join(known)}" if known else "trained for a pair"
+        raise ProjectError(f"Model '{model_name}' was {of}. Name another model.", model=model_name)
+    if len(chosen) < 2 or len(set(chosen)) != len(chosen):
+        raise SettingsError("Pretraining needs several identities, each once: --pretrain ann,ben,cas")
+    for identity in chosen:
+        check_consent(folder, identity)
+    return known or chosen
 
 
 def known_lineage(folder: ProjectFolder, model_name: str) -> list[dict[str, Any]]:

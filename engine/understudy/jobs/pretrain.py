@@ -6,48 +6,20 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from understudy.errors import ProjectError, SettingsError
-from understudy.jobs.asked import known_pair, known_pretraining
+from understudy.jobs.asked import pretrained_identities
 from understudy.jobs.learning import look_of, open_facesets, prepared_faces, shared_facts
 from understudy.jobs.shot import config_of
 from understudy.jobs.transfer import begin_or_go_on
 from understudy.progress import OnProgress, ignore_progress
-from understudy.provenance import check_consent
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.joining import joined_faces
 from understudy.training.ranks import ALONE, Ranks
 from understudy.training.trainer import TrainingResult, train
 
-__all__ = ["pretrained_identities", "run_pretrain"]
+__all__ = ["run_pretrain"]
 
 _LOGGER = logging.getLogger(__name__)
-
-
-def pretrained_identities(folder: ProjectFolder, model_name: str, identities: Sequence[str]) -> tuple[str, ...]:
-    """Whom a model is pretrained on: as it was begun, else as said; everybody has consented or is synthetic.
-
-    Args:
-        folder: The project.
-        model_name: The model.
-        identities: As said; empty to go on.
-
-    Raises:
-        SettingsError: Fewer than two were said, or one twice.
-        UnknownNameError: An identity does not exist.
-        ProjectError: The model was begun otherwise.
-        ConsentError: Somebody has not consented; target identities are asked too, because they will be painted.
-    """
-    known = known_pretraining(folder, model_name)
-    chosen = tuple(identities) or known
-    if known_pair(folder, model_name) or (known and set(chosen) != set(known)):
-        of = f"pretrained on {', '.join(known)}" if known else "trained for a pair"
-        raise ProjectError(f"Model '{model_name}' was {of}. Name another model.", model=model_name)
-    if len(chosen) < 2 or len(set(chosen)) != len(chosen):
-        raise SettingsError("Pretraining needs several identities, each once: --pretrain ann,ben,cas")
-    for identity in chosen:
-        check_consent(folder, identity)
-    return known or chosen
 
 
 def run_pretrain(
@@ -82,7 +54,7 @@ def run_pretrain(
         ranks: Which of how many processes this is, that train together; they can speak with each other already.
 
     Raises:
-        UnderstudyError: As `pretrained_identities`, and what `run_train` raises; nothing was overwritten.
+        UnderstudyError: As `asked.pretrained_identities`, and what `run_train` raises; nothing was overwritten.
     """
     names = pretrained_identities(folder, model_name, identities)
     path = folder.model(model_name)

@@ -5,19 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from understudy.errors import SettingsError, UnknownNameError
-from understudy.jobs.asked import choose_preset, model_pair, split_overrides, with_settings
-from understudy.plates import parse_frames
-from understudy.provenance import check_consent
+from understudy.jobs.asked import TrainingAsked, choose_preset, split_overrides, with_settings
+from understudy.scheduler.fields import (
+    MOST_ITEMS,
+    AbsolutePath,
+    Assignee,
+    ConfigName,
+    FrameRange,
+    IdentityName,
+    Inspectable,
+    MemorySize,
+    ModelName,
+    Overrides,
+    PresetName,
+    ShotName,
+    TrackNumber,
+    Word,
+)
 from understudy.settings.matte import ArtistMatte
-from understudy.settings.memory_size import parse_memory
-from understudy.settings.preset import load_preset, preset_names
-from understudy.settings.project import NOBODY, ProjectFolder, check_name
+from understudy.settings.preset import load_preset
+from understudy.settings.project import NOBODY, ProjectFolder
 from understudy.settings.validation import Settings, validated
 
 __all__ = [
@@ -42,86 +55,27 @@ QUICK_KINDS = frozenset({"preview", "inspect", "plan", "shot", "identity", "face
 
 _MOST_BYTES = 64 << 10
 _MOST_TEXT = 4096
-_MOST_ITEMS = 100
-_YAML = (".yaml", ".yml")
-_CONFIGS = (".ocio", ".ocioz")
-
-
-def _absolute(text: str) -> str:
-    path = PurePath(text)
-    if not path.is_absolute() or ".." in path.parts:
-        raise ValueError("it must be an absolute path without '..'")
-    return str(path)
-
-
-def _preset(text: str) -> str:
-    return _absolute(text) if PurePath(text).suffix in _YAML else text
-
-
-def _inspectable(text: str) -> str:
-    return text if text in preset_names() else _absolute(text)
-
-
-def _config(text: str) -> str:
-    """The engine's folder and environment are not the asker's."""
-    is_path = PurePath(text).suffix in _CONFIGS or len(PurePath(text).parts) > 1
-    if text.startswith("$"):
-        raise ValueError("name the config itself; the engine has another environment")
-    return _absolute(text) if is_path and not text.startswith("ocio://") else text
-
-
-def _frames(text: str) -> str:
-    parse_frames(text)
-    return text
-
-
-def _memory(text: str) -> str:
-    parse_memory(text)
-    return text
-
-
-def _assignee(name: str) -> str:
-    return name if name in ("", NOBODY) else check_name("identity", name)
-
-
-def _named(kind: str) -> AfterValidator:
-    return AfterValidator(lambda name: check_name(kind, name))
-
-
-_Path = Annotated[str, Field(min_length=1), AfterValidator(_absolute)]
-_Shot = Annotated[str, Field(max_length=64), _named("shot")]
-_Identity = Annotated[str, Field(max_length=64), _named("identity")]
-_Model = Annotated[str, Field(max_length=64), _named("model")]
-_PresetName = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_preset)]
-_Word = Annotated[str, Field(min_length=1, max_length=256)]
-_Config = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_config)]
-_Frames = Annotated[str, Field(max_length=4000), AfterValidator(_frames)]
-_Overrides = Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=_MOST_ITEMS)]
-
-
-_Track = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")]
-_Assignee = Annotated[str, Field(max_length=64), AfterValidator(_assignee)]
 
 
 class ExtractRequest(Settings):
     """As the command `extract`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    shot: _Shot
+    shot: ShotName
     """The shot."""
 
-    identity: _Identity
+    identity: IdentityName
     """Whose face it is."""
 
-    preset: _PresetName | None = None
+    preset: PresetName | None = None
     """Gives the crops' size and margin; the project's when left out."""
 
-    frames: _Frames | None = None
+    frames: FrameRange | None = None
     """Frames to do, such as 1001-1010; all when left out."""
 
-    overrides: _Overrides = ()
+    overrides: Overrides = ()
     """`field=value` changes to preset and project, for this job only."""
 
     min_native: Annotated[int, Field(ge=0, le=8192)] | None = None
@@ -131,19 +85,19 @@ class ExtractRequest(Settings):
 class TrainRequest(Settings):
     """As the command `train`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    model: _Model
+    model: ModelName
     """The model."""
 
-    preset: _PresetName | None = None
+    preset: PresetName | None = None
     """The model's own, else the project's, when left out."""
 
-    source: _Identity | None = None
+    source: IdentityName | None = None
     """Source identity, when the project has several."""
 
-    target: _Identity | None = None
+    target: IdentityName | None = None
     """Target identity, when the project has several."""
 
     iterations: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
@@ -152,26 +106,46 @@ class TrainRequest(Settings):
     minutes: Annotated[float, Field(ge=0.01, le=1_000_000, allow_inf_nan=False)] | None = None
     """How long this run trains."""
 
-    init_from: Annotated[tuple[_Path, ...], Field(max_length=_MOST_ITEMS)] = ()
-    """Snapshots whose fitting weights a new model starts from."""
+    pretrain: Annotated[tuple[IdentityName, ...], Field(max_length=MOST_ITEMS)] = ()
+    """Several identities instead of a pair, for other models to start from."""
 
-    overrides: _Overrides = ()
+    init_from: Annotated[tuple[AbsolutePath, ...], Field(max_length=MOST_ITEMS)] = ()
+    """Snapshots and weights files that a new model starts from."""
+
+    parts: Annotated[tuple[Word, ...], Field(max_length=MOST_ITEMS)] | None = None
+    """Which parts of them; all that fit when left out."""
+
+    mapping: Annotated[tuple[Word, ...], Field(max_length=MOST_ITEMS)] = ()
+    """`FROM=TO` for whose part becomes whose."""
+
+    fit: bool = False
+    """Change the preset so that it fits into the device's memory."""
+
+    memory: MemorySize | None = None
+    """How much of it `fit` may take, such as 8GiB; what is free when left out."""
+
+    overrides: Overrides = ()
     """`field=value` changes to the preset."""
+
+    def whose(self) -> TrainingAsked:
+        """What of it `jobs.training` takes."""
+        starts = tuple(map(Path, self.init_from))
+        return TrainingAsked(self.model, self.source, self.target, self.pretrain, starts, self.parts, self.mapping)
 
 
 class SwapRequest(Settings):
     """As the command `swap`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    shot: _Shot
+    shot: ShotName
     """The shot."""
 
-    model: _Model
+    model: ModelName
     """The model; its newest snapshot swaps."""
 
-    frames: _Frames | None = None
+    frames: FrameRange | None = None
     """Frames to do, such as 1001-1010; all when left out."""
 
     comp: bool = False
@@ -180,46 +154,46 @@ class SwapRequest(Settings):
     skip_existing: bool = False
     """Keep every result that is there, however it was made."""
 
-    out: _Path | None = None
+    out: AbsolutePath | None = None
     """Folder for the results; swaps/SHOT when left out."""
 
-    overrides: _Overrides = ()
+    overrides: Overrides = ()
     """`field=value` changes to the project, for this job only."""
 
 
 class PreviewRequest(Settings):
     """As the command `preview`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    shot: _Shot
+    shot: ShotName
     """The shot."""
 
-    model: _Model
+    model: ModelName
     """The model; its newest snapshot swaps."""
 
     frame: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
     """Which frame."""
 
-    overrides: _Overrides = ()
+    overrides: Overrides = ()
     """`field=value` changes to the project, for this job only."""
 
 
 class InspectRequest(Settings):
     """As the command `inspect`."""
 
-    path: Annotated[str, Field(min_length=1), AfterValidator(_inspectable)]
+    path: Inspectable
     """A plate, project, faceset, checkpoint, snapshot, folder of results or preset file; or the name of a preset."""
 
 
 class PlanRequest(Settings):
     """As the command `plan`."""
 
-    preset: _PresetName
+    preset: PresetName
     """The preset that shall be trained."""
 
-    memory: Annotated[str, Field(max_length=32), AfterValidator(_memory)] | None = None
+    memory: MemorySize | None = None
     """How much memory there is, such as 8GiB; what is free on the engine's device when left out."""
 
     batch: Annotated[int, Field(ge=1, le=256)] | None = None
@@ -228,45 +202,45 @@ class PlanRequest(Settings):
     device: Literal["cuda", "cpu"] | None = None
     """Kind of device, which need not be there; the engine's own when left out."""
 
-    overrides: _Overrides = ()
+    overrides: Overrides = ()
     """`field=value` changes to the preset."""
 
 
 class AskedMatte(ArtistMatte):
     """An artist's matte as a host names it, which has another working folder than the engine."""
 
-    path: _Path
+    path: AbsolutePath
     """Path pattern with #### or %04d, or one picture, in the plate's format."""
 
-    channel: _Word | None = None
+    channel: Word | None = None
     """Channel, such as A, R or roto.A; A when left out, else the only one, else R."""
 
 
 class ShotRequest(Settings):
     """As the command `shot add`, and `new` before it where it is asked for."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    name: _Shot
+    name: ShotName
     """What the shot is called."""
 
-    plate: _Path
+    plate: AbsolutePath
     """Path pattern with #### or %04d, one picture, or a movie."""
 
-    frames: _Frames | None = None
+    frames: FrameRange | None = None
     """Frame range, such as 1001-1100; everything on disk when left out."""
 
-    colorspace: _Word | None = None
+    colorspace: Word | None = None
     """Space, role or alias of the project's OCIO config; decided from the file when left out."""
 
-    layer: _Word | None = None
+    layer: Word | None = None
     """Layer, part or view to take RGB from; the root when left out."""
 
     missing: Literal["error", "hold", "skip"] = "error"
     """Frames that are not on disk: stop, show the nearest earlier one instead, or leave them out."""
 
-    tracks: _Path | None = None
+    tracks: AbsolutePath | None = None
     """A .csv, .nk or .setting with an artist's tracks, which the face shall move with; none when left out."""
 
     matte: AskedMatte | None = None
@@ -275,17 +249,17 @@ class ShotRequest(Settings):
     make_project: bool = False
     """Make the project first when there is none in its folder."""
 
-    ocio: _Config | None = None
+    ocio: ConfigName | None = None
     """OCIO config of a project that is made: a built-in config's name, or an absolute path."""
 
 
 class IdentityRequest(Settings):
     """As the command `identity add`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    name: _Identity
+    name: IdentityName
     """What the identity is called."""
 
     role: Literal["source", "target"]
@@ -294,39 +268,39 @@ class IdentityRequest(Settings):
     synthetic: bool = False
     """No living person was photographed."""
 
-    consent: _Path | None = None
+    consent: AbsolutePath | None = None
     """The consent record, a YAML file."""
 
 
 class FacesRequest(Settings):
     """As the command `faces`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    shot: _Shot
+    shot: ShotName
     """The shot."""
 
     sheet: bool = False
     """Also write a picture of the tracks."""
 
-    assign: Annotated[dict[_Track, _Assignee], Field(max_length=_MOST_ITEMS)] | None = None
+    assign: Annotated[dict[TrackNumber, Assignee], Field(max_length=MOST_ITEMS)] | None = None
     """Identity by number of the track: whose it is; "-" for nobody, empty to take back what was said."""
 
 
 class DeliverRequest(Settings):
     """As the command `deliver`."""
 
-    project: _Path
+    project: AbsolutePath
     """Project folder."""
 
-    shot: _Shot
+    shot: ShotName
     """The shot."""
 
-    model: _Model | None = None
+    model: ModelName | None = None
     """The model whose crops are put back; the facesets say the size when left out."""
 
-    out: _Path | None = None
+    out: AbsolutePath | None = None
     """Folder for the files; swaps/SHOT when left out."""
 
     fusion_first: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)] | None = None
@@ -389,7 +363,9 @@ def _train(request: Mapping[str, Any]) -> tuple[str, str, Settings]:
     asked = read_request(TrainRequest, request, "train")
     folder = ProjectFolder.open(Path(asked.project))
     choose_preset(folder, asked.model, asked.preset, asked.overrides)
-    check_consent(folder, model_pair(folder, asked.model, asked.source, asked.target).source)
+    asked.whose().people(folder)
+    if asked.memory is not None and not asked.fit:
+        raise SettingsError("train request: field 'memory': it says how much 'fit' may take.", field="memory")
     return asked.model, asked.project, asked
 
 

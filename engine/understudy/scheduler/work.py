@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ from understudy.jobs.deliver import run_deliver
 from understudy.jobs.extract import run_extract
 from understudy.jobs.faces import describe_faces
 from understudy.jobs.inspect import describe
-from understudy.jobs.plan import plan_training
+from understudy.jobs.plan import fitted_preset, plan_training
 from understudy.jobs.preview import preview_frame
 from understudy.jobs.swap import run_swap
-from understudy.jobs.train import run_train
+from understudy.jobs.training import run_training
 from understudy.plates import format_frames
 from understudy.progress import OnProgress, Progress
 from understudy.scheduler.requests import (
@@ -44,10 +45,12 @@ from understudy.scheduler.requests import (
 )
 from understudy.scheduler.warm import WarmSwappers
 from understudy.settings.memory_size import parse_memory
-from understudy.settings.preset import load_preset
+from understudy.settings.preset import Preset, load_preset
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["Made", "Work", "versions"]
+
+_LOGGER = logging.getLogger(__name__)
 
 _MOST_TEXT = 1000
 
@@ -114,18 +117,13 @@ class Work:
     def _train(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
         asked = read_request(TrainRequest, request, "train")
         folder = ProjectFolder.open(Path(asked.project))
-        result = run_train(
-            folder,
-            asked.model,
-            choose_preset(folder, asked.model, asked.preset, asked.overrides),
-            asked.source,
-            asked.target,
-            asked.iterations,
-            asked.minutes,
-            tuple(Path(path) for path in asked.init_from),
-            on_progress,
-            self._device,
-        )
+        preset: Preset | None = choose_preset(folder, asked.model, asked.preset, asked.overrides)
+        if preset is not None and asked.fit:
+            preset = self._fitted(preset, asked.memory, on_progress)
+        if preset is None:
+            return Made({}, completed=False)
+        whose = asked.whose()
+        result = run_training(folder, whose, preset, asked.iterations, asked.minutes, on_progress, self._device)
         if result is None:
             return Made({}, completed=False)
         results = {
@@ -136,6 +134,16 @@ class Work:
             "because": result.ended_because,
         }
         return Made(results, result.completed)
+
+    def _fitted(self, preset: Preset, memory: str | None, on_progress: OnProgress) -> Preset | None:
+        """The preset, changed so that it fits into the device's memory; None when stopped."""
+        available = parse_memory(memory) if memory else None
+        plan = plan_training(preset, available, None, torch.device(self._device).type, on_progress)
+        if plan is None:
+            return None
+        changed = fitted_preset(plan, preset)
+        _LOGGER.info("%s", plan.sentence())
+        return changed
 
     def _swap(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
         asked = read_request(SwapRequest, request, "swap")
