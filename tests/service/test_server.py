@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from understudy.client import Engine, connect
 from understudy.endpoint import read_endpoint
 from understudy.errors import EngineError
 from understudy.service import server
-from understudy.service.listener import accepted
+from understudy.service.listener import Peer, accepted, peer_of
 from understudy.service.server import serve
 from understudy.wire import Caller, open_connection
 
@@ -213,6 +214,28 @@ def test_another_user_is_sent_away_even_where_modes_let_it_in(engine: Path) -> N
         assert until(lambda: any("uid 65534" in line and "another user" in line for line in audit_lines(engine)))
     finally:
         engine.chmod(0o700)
+
+
+class MacSocket:
+    """A unix socket as macOS answers: `struct xucred`, and a process number."""
+
+    family = socket.AF_UNIX
+
+    def __init__(self, credentials: bytes) -> None:
+        self._credentials = credentials
+
+    def getsockopt(self, level: int, option: int, size: int = 0) -> bytes | int:
+        assert level == 0 and (option, size) in ((1, 76), (2, 0))
+        return self._credentials if option == 1 else 4711
+
+
+def test_on_macos_the_kernel_is_asked_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    credentials = struct.pack("<IIhxx16I", 0, 501, 1, 20, *[0] * 15)
+    assert peer_of(MacSocket(credentials)) == Peer(501, 4711)  # type: ignore[arg-type]
+    for damaged in (credentials[:60], struct.pack("<I", 7) + credentials[4:]):
+        with pytest.raises(OSError, match="cannot be read"):
+            peer_of(MacSocket(damaged))  # type: ignore[arg-type]
 
 
 def test_a_slow_scheduler_keeps_nobody_else_waiting(engine: Path, scheduler: FakeScheduler) -> None:

@@ -28,6 +28,9 @@ LOCK_FILE = "endpoint.lock"
 _SOCKETS = "engine-*.sock"
 _LONGEST_ADDRESS = 103 if sys.platform == "darwin" else 107
 _BACKLOG = 128
+_UCRED = struct.Struct("3i")
+_XUCRED, _XUCRED_VERSION = struct.Struct("IIh16I"), 0
+_SOL_LOCAL, _LOCAL_PEERCRED, _LOCAL_PEERPID = 0, 1, 2
 _LOOK_S = 0.2
 _RETRY_S = 0.05
 
@@ -104,12 +107,28 @@ def accepted(listener: socket.socket, stop: threading.Event) -> Iterator[socket.
 
 
 def peer_of(opened: socket.socket) -> Peer:
-    """The process at the other end of a unix socket, as the kernel recorded it. Linux only."""
-    if opened.family != getattr(socket, "AF_UNIX", None) or not hasattr(socket, "SO_PEERCRED"):
+    """The process at the other end of a unix socket, as the kernel recorded it; on Linux and macOS.
+
+    Raises:
+        OSError: The kernel does not say what it should.
+    """
+    if opened.family != getattr(socket, "AF_UNIX", None):
         return Peer(None, None)
-    form = struct.Struct("3i")
-    pid, uid, _ = form.unpack(opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, form.size))
+    if sys.platform == "darwin":
+        return _peer_on_macos(opened)
+    if not hasattr(socket, "SO_PEERCRED"):
+        return Peer(None, None)
+    pid, uid, _ = _UCRED.unpack(opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return Peer(uid, pid)
+
+
+def _peer_on_macos(opened: socket.socket) -> Peer:
+    """From `struct xucred` (sys/ucred.h) and a process number; Python has no names for these options (sys/un.h)."""
+    credentials = opened.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED.size)
+    version, uid, *_ = _XUCRED.unpack(credentials.ljust(_XUCRED.size, b"\0"))
+    if version != _XUCRED_VERSION or len(credentials) < _XUCRED.size:
+        raise OSError(errno.EINVAL, "the kernel's word on who connects cannot be read")
+    return Peer(uid, opened.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID))
 
 
 def _bind_private(listener: socket.socket, path: Path) -> None:
