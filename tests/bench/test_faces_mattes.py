@@ -12,7 +12,7 @@ from understudy.bench.faces_mattes import MatteFigures, MatteScore, measure
 
 @pytest.fixture(scope="module")
 def figures(cache_folder: Path) -> MatteFigures:
-    made = measure(side=192, free=(7,), free_frames=(4, 17), hands=(), cache_folder=cache_folder)
+    made = measure(side=192, free=(7,), free_frames=(4, 17), covered=(), cache_folder=cache_folder)
     assert made is not None
     return made
 
@@ -38,6 +38,6 @@ def test_the_table_begins_with_its_heads_and_says_what_is_met() -> None:
 
 def test_a_bench_that_was_stopped_has_no_figures(cache_folder: Path) -> None:
     stopped = measure(
-        side=192, free=(7, 7), free_frames=(4,), hands=(), cache_folder=cache_folder, on_progress=lambda _: False
+        side=192, free=(7, 7), free_frames=(4,), covered=(), cache_folder=cache_folder, on_progress=lambda _: False
     )
     assert stopped is None

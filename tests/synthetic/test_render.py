@@ -90,6 +90,20 @@ def test_what_crosses_the_face_is_not_in_its_matte(render) -> None:
     assert crossed.visible.sum() < free.visible.sum()
 
 
+@pytest.mark.parametrize("worn", ["glasses", "fringe"])
+def test_what_is_worn_lies_before_the_face_and_moves_with_it(render, worn: str) -> None:
+    bare = render(Take(1, 2, (128, 128), occluder=False))
+    covered, later = (render(Take(1, 2, (128, 128), occluder=False, worn=worn), number) for number in (10, 60))
+    hidden = (covered.occluder > 0.5) & (bare.matte > 0.5)
+    assert hidden.sum() > 0.02 * bare.matte.sum() and not covered.matte[covered.occluder == 1].any()
+    assert np.abs(covered.pixels - bare.pixels)[hidden].mean() > 0.05
+    np.testing.assert_array_equal(covered.landmarks_plate, bare.landmarks_plate)
+    places = [np.argwhere(frame.occluder > 0.5).mean(axis=0)[::-1] for frame in (covered, later)]
+    heads = [frame.landmarks_plate[[33, 263]].mean(axis=0) for frame in (covered, later)]
+    assert np.linalg.norm(heads[1] - heads[0]) > 4
+    assert np.linalg.norm((places[1] - places[0]) - (heads[1] - heads[0])) < 4
+
+
 def test_a_head_outside_the_picture_leaves_the_set(render) -> None:
     frame = render(Take(1, 2, SIZE, Camera.framing(SIZE, cx=-6.0)))
     assert not frame.alpha.any() and not frame.visible.any()

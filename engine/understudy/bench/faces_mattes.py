@@ -1,4 +1,4 @@
-"""How well mattes cover the face: against the exact mattes of synthetic performers, free and with a hand across."""
+"""How well mattes cover the face: against exact mattes of synthetic performers, free and with something before it."""
 
 from __future__ import annotations
 
@@ -26,19 +26,47 @@ from understudy.jobs.shot_mattes import ShotMattes, open_mattes
 from understudy.plates import Frame, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.project import ProjectFolder, create_project
+from understudy.synthetic.performance import Worn
 from understudy.synthetic.performer import make_performer
 from understudy.synthetic.render import COLOR_SPACE, SyntheticFrame, Take, render_shot
 
-__all__ = ["FREE_IDENTITIES", "HAND_IDENTITIES", "MatteFigures", "MatteScore", "measure"]
+__all__ = ["COVERED_SHOTS", "FREE_IDENTITIES", "CoveredShot", "MatteFigures", "MatteScore", "measure"]
 
 FREE_IDENTITIES = (21, 22, 23, 24, 25, 26)
 """Performers of whom the outline's constants were not measured (those were 1 to 10)."""
 
-HAND_IDENTITIES = ((7, 7), (3, 5))
-"""Identity and performance; a hand crosses in odd performances."""
 
-_FREE_FRAMES = tuple(range(4, 96, 13))
-_HAND_FRAMES = tuple(range(32, 68))
+@dataclass(frozen=True)
+class CoveredShot:
+    """A shot in which something is before the face.
+
+    Attributes:
+        what: In words.
+        identity: Whose head.
+        performance: What is played; a hand crosses in odd ones.
+        frames: Of the performance, one after the other.
+        worn: What is worn all the time, instead of what crosses.
+        wanted: The lowest overlap of a learned matte that is good enough; None where nothing is asked.
+    """
+
+    what: str
+    identity: int
+    performance: int
+    frames: tuple[int, ...] = tuple(range(32, 68))
+    worn: Worn = ""
+    wanted: float | None = None
+
+
+COVERED_SHOTS = (
+    CoveredShot("a hand crosses", 7, 7, wanted=0.93),
+    CoveredShot("a hand crosses", 3, 5, wanted=0.93),
+    CoveredShot("hair over the brow", 22, 45, worn="fringe"),
+    CoveredShot("glasses", 25, 51, worn="glasses"),
+)
+
+_FREE_FRAMES = tuple(range(4, 40))
+"""One after the other, as a shot has them: landmarks are settled over the track before a matte is drawn."""
+
 _PAINTED = 10
 _COVERED = 0.01
 _SHOT, _IDENTITY = "s", "performer"
@@ -134,9 +162,8 @@ def measure(
     *,
     side: int = 512,
     free: Sequence[int] = FREE_IDENTITIES,
-    hands: Sequence[tuple[int, int]] = HAND_IDENTITIES,
+    covered: Sequence[CoveredShot] = COVERED_SHOTS,
     free_frames: Sequence[int] = _FREE_FRAMES,
-    hand_frames: Sequence[int] = _HAND_FRAMES,
     iterations: int = DEFAULT_ITERATIONS,
     size: int = DEFAULT_SIZE,
     cache_folder: Path | None = None,
@@ -144,15 +171,13 @@ def measure(
 ) -> MatteFigures | None:
     """Renders performers, finds their faces, draws and learns mattes, and holds them against the exact ones.
 
-    The synthetic set has hair over the edge of the forehead, which the exact matte leaves out, and hands; it has
-    neither hair over the brow nor glasses, so those are not measured.
+    The exact matte leaves out hands, the frame of spectacles, and hair.
 
     Args:
         side: Of the pictures, in pixels; a face's square spans about 0.65 of it.
         free: Identities for frames in which nothing crosses.
-        hands: Identity and performance of shots in which a hand crosses; ten frames of each are painted.
+        covered: Shots in which something is before the face; ten frames of each are painted.
         free_frames: Frames of each free performance.
-        hand_frames: Frames of each shot with a hand, one after the other.
         iterations: Of learning.
         size: Of the crops that are learned from.
         cache_folder: Where painted identities are kept.
@@ -164,39 +189,47 @@ def measure(
     Raises:
         SettingsError: No face was found in any of the frames.
     """
-    drawn: list[_Overlap] = []
-    kept: dict[str, list[list[_Overlap]]] = {}
+    drawn: list[list[_Overlap]] = []
+    learned: list[_Learned] = []
     beyond: list[npt.NDArray[np.float64]] = []
-    found, searched, seconds = 0, 0, []
-    total = len(free) + len(hands)
+    found, searched = 0, 0
+    total = len(free) + len(covered)
     with tempfile.TemporaryDirectory(prefix="understudy-mattes-") as name:
         for index, identity in enumerate(free):
             take = Take(2 * identity + 1, identity, (side, side), occluder=False)
             stage = _Stage.render(Path(name) / f"free{identity}", identity, take, free_frames, cache_folder)
-            drawn += stage.overlaps(open_mattes(stage.folder, stage.shot, _IDENTITY))
+            drawn.append(stage.overlaps(open_mattes(stage.folder, stage.shot, _IDENTITY)))
             beyond += stage.beyond_outline()
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
             if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
                 return None
-        for index, (identity, performance) in enumerate(hands):
-            take = Take(performance, identity, (side, side))
-            stage = _Stage.render(Path(name) / f"hand{identity}", identity, take, hand_frames, cache_folder)
+        for index, shot in enumerate(covered):
+            take = Take(shot.performance, shot.identity, (side, side), occluder=not shot.worn, worn=shot.worn)
+            stage = _Stage.render(Path(name) / f"covered{index}", shot.identity, take, shot.frames, cache_folder)
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
-            before, after, spent = stage.learned(iterations, size)
-            seconds.append(spent)
-            for what, overlaps in (("drawn", before), ("learned", after)):
-                kept.setdefault(what, []).append(overlaps)
+            learned.append(_Learned(shot, *stage.learned(iterations, size)))
             done = len(free) + index + 1
-            if not on_progress(Progress("hands", done, total, f"identity {identity}")) and done < total:
+            message = f"{shot.what}, identity {shot.identity}"
+            if not on_progress(Progress("covered faces", done, total, message)) and done < total:
                 return None
     mean = np.mean(beyond, axis=0) if beyond else np.zeros(0)
     return MatteFigures(
-        scores=_scores(drawn, kept.get("drawn", []), kept.get("learned", [])),
+        scores=_scores(drawn, learned),
         beyond=tuple(round(float(value), 2) for value in mean),
         not_found=searched - found,
         searched=searched,
-        learning_s=round(float(np.mean(seconds)), 1) if seconds else None,
+        learning_s=round(float(np.mean([one.seconds for one in learned])), 1) if learned else None,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """A covered shot's frames that were not painted, before and after others were, and the CPU seconds of learning."""
+
+    shot: CoveredShot
+    before: list[_Overlap]
+    after: list[_Overlap]
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,22 +316,22 @@ class _Stage:
         return float(frame.occluder[max(0, low[1]) : high[1], max(0, low[0]) : high[0]].mean())
 
 
-def _scores(
-    free: Sequence[_Overlap], before: Sequence[Sequence[_Overlap]], after: Sequence[Sequence[_Overlap]]
-) -> tuple[MatteScore, ...]:
-    """Of free frames, and of shots with a hand before and after their matte was learned; of those that there are."""
-    kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None, bool]] = [
-        ("nothing crosses, drawn from landmarks", [free], 0.96, False),
-        ("a hand crosses, drawn, frames not painted", before, None, True),
-        ("a hand crosses, learned, frames not painted", after, 0.93, True),
-    ]
-    scores = tuple(_score(*kind) for kind in kinds if any(kind[1]))
-    if not scores:
+def _scores(free: Sequence[Sequence[_Overlap]], learned: Sequence[_Learned]) -> tuple[MatteScore, ...]:
+    """Of free frames, and of covered ones before and after their matte was learned; of those that there are."""
+    kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None]] = (
+        [("nothing crosses, drawn from landmarks", free, 0.96)] if any(free) else []
+    )
+    for what in dict.fromkeys(one.shot.what for one in learned):
+        alike = [one for one in learned if one.shot.what == what and one.before]
+        if alike:
+            kinds.append((f"{what}, drawn, frames not painted", [one.before for one in alike], None))
+            kinds.append((f"{what}, learned, frames not painted", [one.after for one in alike], alike[0].shot.wanted))
+    if not kinds:
         raise SettingsError("No face was found in any of the frames, so there is no matte to measure.")
-    return scores
+    return tuple(_score(*kind) for kind in kinds)
 
 
-def _score(what: str, shots: Sequence[Sequence[_Overlap]], wanted: float | None, in_order: bool) -> MatteScore:
+def _score(what: str, shots: Sequence[Sequence[_Overlap]], wanted: float | None) -> MatteScore:
     values = [one.iou for overlaps in shots for one in overlaps]
     changes = [
         float(np.abs(after.error - before.error).sum() / max(1.0, (after.area + before.area) / 2))
@@ -306,7 +339,7 @@ def _score(what: str, shots: Sequence[Sequence[_Overlap]], wanted: float | None,
         for before, after in pairwise(overlaps)
         if after.number == before.number + 1
     ]
-    flicker = float(np.mean(changes)) if in_order and changes else None
+    flicker = float(np.mean(changes)) if changes else None
     return MatteScore(what, float(np.mean(values)), float(np.min(values)), len(values), flicker, wanted)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ __all__ = ["SIZE", "parsed_size", "synth"]
 synth = typer.Typer(help="Synthetic performers: shots, benchmark sets, scores.", no_args_is_help=True)
 
 SIZE = typer.Option(metavar="WxH", help="Up to 4096x2160.")
+WORN = typer.Option(help="What is before the face all the time: spectacles, or hair over the brow.")
 _SIZE_TEXT = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
@@ -33,6 +34,7 @@ def synth_shot(
     frames: Annotated[int, typer.Option(min=1, help="How many.")] = 48,
     size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
+    worn: Annotated[Literal["glasses", "fringe"] | None, WORN] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Write a shot of one performer, with its truth beside it."""
@@ -51,6 +53,7 @@ def synth_shot(
             frames=frames,
             size=parsed_size(size),
             occluder=occluder,
+            worn=worn or "",
             on_progress=on_progress,
         )
     _say_written(written)
@@ -65,6 +68,7 @@ def synth_set(
     train_frames: Annotated[int, typer.Option(min=1, help="Frames of training footage, for each identity.")] = 72,
     size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
+    worn: Annotated[Literal["glasses", "fringe"] | None, WORN] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Write a benchmark set: plate, ideal swap, matte, and training footage of both identities."""
@@ -82,6 +86,7 @@ def synth_set(
             train_frames=train_frames,
             size=parsed_size(size),
             occluder=occluder,
+            worn=worn or "",
             on_progress=on_progress,
         )
     _say_written(written)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from understudy.plates import Frame, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.synthetic.camera import Camera
 from understudy.synthetic.ledger import Ledger
-from understudy.synthetic.performance import SHORTEST_PERFORMANCE
+from understudy.synthetic.performance import SHORTEST_PERFORMANCE, Worn
 from understudy.synthetic.performer import make_performer
 from understudy.synthetic.render import COLOR_SPACE, SyntheticFrame, Take, render_shot
 from understudy.synthetic.textures import load_textures
@@ -132,6 +132,7 @@ def write_shot(
     cx: float = 0.5,
     cy: float = 0.47,
     occluder: bool = True,
+    worn: Worn = "",
     workers: int | None = None,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
@@ -154,6 +155,7 @@ def write_shot(
         cy: The same of the height, from the top.
         occluder: Whether something crosses the face; it does so from 38 to 66 % of the performance, which is at least
             96 frames long.
+        worn: What the performer has before the face all the time: "glasses", "fringe" or nothing.
         workers: Processes; as many as there are cores when None. The pictures do not depend on it.
         cache_folder: Where baked textures are kept.
         on_progress: Called for each frame; False stops after the frames in work.
@@ -177,6 +179,7 @@ def write_shot(
         "cx": cx,
         "cy": cy,
         "occluder": occluder,
+        "worn": worn or None,
     }
     _check(settings)
     return _write(folder, settings, _shot_pictures(folder, settings, cache_folder), workers, on_progress)
@@ -197,6 +200,7 @@ def write_set(
     cx: float = 0.5,
     cy: float = 0.47,
     occluder: bool = True,
+    worn: Worn = "",
     workers: int | None = None,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
@@ -218,6 +222,7 @@ def write_set(
         cx: Centre of the head as a share of the plate's width.
         cy: The same of the height, from the top.
         occluder: Whether something crosses the face in the plate; see `write_shot`.
+        worn: What the target identity has before the face in the plate; see `write_shot`.
         workers: Processes; as many as there are cores when None. The pictures do not depend on it.
         cache_folder: Where baked textures are kept.
         on_progress: Called for each picture; False stops after those in work.
@@ -240,6 +245,7 @@ def write_set(
         "cx": cx,
         "cy": cy,
         "occluder": occluder,
+        "worn": worn or None,
     }
     _check(settings)
     pictures = [
@@ -258,6 +264,7 @@ def _plate_take(settings: Mapping[str, Any]) -> Take:
         size=settings["size"],
         camera=Camera.framing(settings["size"], settings["fill"], settings["cx"], settings["cy"]),
         occluder=settings["occluder"],
+        worn=settings["worn"] or "",
         length=max(settings["frames"] + 1, SHORTEST_PERFORMANCE),
     )
 
@@ -423,6 +430,7 @@ def _facts(frame: SyntheticFrame) -> dict[str, Any]:
         "pose": pose,
         "expression": values,
         "crossed_by": crossing.kind if crossing else None,
+        "worn": frame.moment.worn or None,
         "landmarks_plate": np.round(frame.landmarks_plate.astype(np.float64), 3).tolist(),
         "hidden_landmarks": np.flatnonzero(~frame.visible).tolist(),
     }
@@ -447,6 +455,8 @@ def _check(settings: Mapping[str, Any]) -> None:
         value = settings.get(name, 0.5)
         if not low <= value <= high:
             raise SettingsError(f"{name} is {value}; it must lie between {low:g} and {high:g}.", field=name)
+    if settings.get("worn") not in (None, *get_args(Worn)):
+        raise SettingsError(f"Nobody wears '{settings['worn']}'; name glasses or fringe.", field="worn")
     if settings["kind"] == "set" and settings["target_seed"] == settings["source_seed"]:
         seed = settings["target_seed"]
         raise SettingsError(f"Target and source identity are both {seed}; name two.", field="source_seed")

@@ -28,6 +28,7 @@ from understudy.synthetic.rig import (
     pose_cage,
     turn_head,
 )
+from understudy.synthetic.worn import worn_meshes
 
 __all__ = ["Attribute", "Figure", "Part", "pose_figure"]
 
@@ -71,7 +72,7 @@ class Figure:
         attributes: (V, 7) float32, columns by `Attribute`: ambient light that arrives 0..1, share of the source
             identity in an ideal swap 0..1, depth in the mouth 0..1, behind the lid edge 0..1, and three values that
             each part defines (skin: coverage by hair, 0, 0; eyes: direction from the eye's centre; teeth: gum, gap,
-            height).
+            height; occluders: 1 where it is worn).
         landmarks: (478, 3) float64, world, cm.
         head_from_gaze: (3, 3) rotations of the right and the left eye.
         head_rotation: (3, 3).
@@ -186,6 +187,8 @@ def pose_figure(performer: Performer, moment: Moment) -> Figure:
     if moment.crossing is not None:
         for vertices, triangles in occluder_meshes(moment.crossing):
             assembly.add_part(Part.OCCLUDER, vertices, triangles, in_face=False)
+    for vertices, triangles in worn_meshes(moment.worn, performer.neutral, performer.identity_seed):
+        assembly.add_part(Part.OCCLUDER, pose.place(vertices), triangles, local=1.0, in_face=False)
     return assembly.figure(np.concatenate([face_landmarks, *irises]), gaze, pose, moment)
 
 

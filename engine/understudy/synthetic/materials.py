@@ -23,6 +23,7 @@ _MOUTH_COLOR = np.array([0.30, 0.09, 0.08], np.float32)
 _LID_TINT = np.array([0.85, 0.48, 0.45])
 _SKIN_WRAP = np.array([0.34, 0.14, 0.08], np.float32)
 _BAR_COLOR = (0.10, 0.13, 0.16)
+_FRAME_COLOR = (0.02, 0.02, 0.02)
 _TOOTH_COLOR = np.array([0.66, 0.60, 0.50])
 _GUM_COLOR = np.array([0.42, 0.14, 0.13])
 
@@ -141,19 +142,31 @@ def _dress_cloth(surface: Surface, performer: Performer, samples: Samples) -> No
 
 
 def _dress_occluder(surface: Surface, performer: Performer, figure: Figure, samples: Samples) -> None:
-    """The bar is dark and shiny; the hand has the performer's own skin."""
-    crossing = figure.moment.crossing
-    if crossing is None:
-        return
+    """The bar is dark and shiny; the hand has the performer's own skin, a fringe its hair; spectacles are black."""
     occluder = samples.part == Part.OCCLUDER
-    if crossing.kind == "bar":
-        surface.albedo[occluder] = _BAR_COLOR
-        surface.roughness[occluder] = 0.2
-        surface.reflectance[occluder] = 0.06
+    is_worn = occluder & (samples.attributes[:, Attribute.LOCAL] > 0.5)
+    crossing, moment = occluder & ~is_worn, figure.moment
+    if moment.worn:
+        is_hair = moment.worn == "fringe"
+        surface.albedo[is_worn] = _hair_color(performer) if is_hair else _FRAME_COLOR
+        surface.roughness[is_worn] = 0.42 if is_hair else 0.25
+    if moment.crossing is None:
+        return
+    if moment.crossing.kind == "bar":
+        surface.albedo[crossing] = _BAR_COLOR
+        surface.roughness[crossing] = 0.2
+        surface.reflectance[crossing] = 0.06
     else:
-        surface.albedo[occluder] = performer.own.textures.tone * np.array([1.02, 0.95, 0.93])
-        surface.wrap[occluder] = (0.34, 0.14, 0.08)
-        surface.roughness[occluder] = 0.5
+        surface.albedo[crossing] = performer.own.textures.tone * np.array([1.02, 0.95, 0.93])
+        surface.wrap[crossing] = (0.34, 0.14, 0.08)
+        surface.roughness[crossing] = 0.5
+
+
+def _hair_color(performer: Performer) -> Floats:
+    """Mean albedo (3,) of what hair covers on the head."""
+    textures = performer.own.textures
+    covered = textures.surface[..., 1] > 0.9
+    return np.asarray(textures.albedo[covered].mean(axis=0) if covered.any() else _FRAME_COLOR, np.float64)
 
 
 def _dress_mouth(surface: Surface, samples: Samples) -> None:

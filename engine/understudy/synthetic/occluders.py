@@ -8,7 +8,7 @@ from understudy.synthetic.falloff import Floats
 from understudy.synthetic.mesh import Triangles, face_outwards, grid_triangles
 from understudy.synthetic.performance import Crossing
 
-__all__ = ["occluder_meshes"]
+__all__ = ["capsule", "occluder_meshes"]
 
 _FINGER_LENGTHS = (6.2, 7.4, 7.0, 5.4)
 
@@ -27,16 +27,16 @@ def occluder_meshes(crossing: Crossing) -> list[_Mesh]:
 def _bar(progress: float, side: int, slant: float) -> _Mesh:
     centre = np.array([side * (-17 + 34 * progress), 0, 14.0])
     half = np.array([np.sin(slant), np.cos(slant), 0]) * 40
-    return _capsule(centre - half, centre + half, 1.6, 1.6, around=28)
+    return capsule(centre - half, centre + half, 1.6, 1.6, around=28)
 
 
 def _hand(progress: float, side: int) -> list[_Mesh]:
     """Rises, passes over the face, and sinks."""
     palm = np.array([side * (9 - 15 * progress), -19 + 21 * np.sin(np.pi * progress) ** 0.8, 12.5], np.float64)
     parts = [
-        _capsule(palm + [side * 6, -26, 1], palm + [side * 0.5, -3, 0], 3.4, 2.7, around=28),
-        _capsule(palm + [-1.9, -0.5, 0], palm + [1.9, -0.5, 0], 2.2, 2.2),
-        _capsule(palm + [-1.6, -2.5, 0], palm + [1.6, -2.5, 0], 2.2, 2.2),
+        capsule(palm + [side * 6, -26, 1], palm + [side * 0.5, -3, 0], 3.4, 2.7, around=28),
+        capsule(palm + [-1.9, -0.5, 0], palm + [1.9, -0.5, 0], 2.2, 2.2),
+        capsule(palm + [-1.6, -2.5, 0], palm + [1.6, -2.5, 0], 2.2, 2.2),
     ]
     lengths = _FINGER_LENGTHS if side > 0 else _FINGER_LENGTHS[::-1]
     for finger, length in enumerate(lengths):
@@ -44,14 +44,16 @@ def _hand(progress: float, side: int) -> list[_Mesh]:
         knuckle = palm + [x, 0.9, 0.2]
         middle = knuckle + [0.10 * x, length * 0.55, 0.8 - 0.2 * finger]
         tip = middle + [0.06 * x, length * 0.45, -0.3]
-        parts.append(_capsule(knuckle, middle, 1.02, 0.92, around=16))
-        parts.append(_capsule(middle, tip, 0.92, 0.76, around=16))
-    thumb = _capsule(palm + [-side * 2.6, -2.5, 0.4], palm + [-side * 5.2, 1.2, 1.2], 1.25, 0.95, around=16)
+        parts.append(capsule(knuckle, middle, 1.02, 0.92, around=16))
+        parts.append(capsule(middle, tip, 0.92, 0.76, around=16))
+    thumb = capsule(palm + [-side * 2.6, -2.5, 0.4], palm + [-side * 5.2, 1.2, 1.2], 1.25, 0.95, around=16)
     return [*parts, thumb]
 
 
-def _capsule(start: Floats, end: Floats, start_radius: float, end_radius: float, around: int = 20) -> _Mesh:
-    """A tapering rod with round ends."""
+def capsule(
+    start: Floats, end: Floats, start_radius: float, end_radius: float, around: int = 20
+) -> tuple[Floats, Triangles]:
+    """A tapering rod with round ends: vertices (V, 3) in cm, and triangles."""
     axis = end - start
     length = np.linalg.norm(axis)
     axis = axis / length

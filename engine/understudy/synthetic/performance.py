@@ -11,7 +11,10 @@ import numpy as np
 
 from understudy.synthetic.falloff import Floats
 
-__all__ = ["SHORTEST_PERFORMANCE", "Crossing", "Moment", "between", "perform"]
+__all__ = ["SHORTEST_PERFORMANCE", "Crossing", "Moment", "Worn", "between", "perform"]
+
+Worn = Literal["", "glasses", "fringe"]
+"""What a performer has before the face: nothing, a frame of spectacles without lenses, hair over the brow."""
 
 SHORTEST_PERFORMANCE = 96
 """Frames; a shot that needs fewer takes them from a performance of this length."""
@@ -56,6 +59,7 @@ class Moment:
         gaze_yaw: Degrees relative to the head.
         gaze_pitch: Degrees relative to the head.
         crossing: What crosses the face, if anything.
+        worn: What it has before the face.
     """
 
     yaw: float = 0.0
@@ -77,6 +81,7 @@ class Moment:
     gaze_yaw: float = 0.0
     gaze_pitch: float = 0.0
     crossing: Crossing | None = None
+    worn: Worn = ""
 
 
 @lru_cache(maxsize=8)
@@ -112,7 +117,7 @@ def between(moment: Moment, before: Moment, after: Moment, frames: float) -> Mom
     moved = {
         name: value + (getattr(after, name) - getattr(before, name)) * 0.5 * frames
         for name, value in vars(moment).items()
-        if name != "crossing"
+        if name not in ("crossing", "worn")
     }
     return replace(moment, **moved)
 

@@ -14,7 +14,7 @@ from understudy.synthetic.figure import Attribute, Part, pose_figure
 from understudy.synthetic.head import head_topology
 from understudy.synthetic.lighting import LightRig, light_rig, set_background
 from understudy.synthetic.materials import dress_samples
-from understudy.synthetic.performance import SHORTEST_PERFORMANCE, Moment, between, perform
+from understudy.synthetic.performance import SHORTEST_PERFORMANCE, Moment, Worn, between, perform
 from understudy.synthetic.performer import Performer
 from understudy.synthetic.sampling import Samples, sample_figure
 from understudy.synthetic.shading import radiance
@@ -38,6 +38,7 @@ class Take:
         size: Width and height of the picture.
         camera: None frames the head at 0.6 of the height.
         occluder: False leaves out what crosses the face.
+        worn: What the performer has before the face all the time.
         length: Frames of the whole performance; other lengths of a seed are other performances.
         fps: Frames per second.
         motion_blur: Renders per frame that are averaged; 1 is none.
@@ -52,6 +53,7 @@ class Take:
     size: tuple[int, int] = (1024, 1024)
     camera: Camera | None = None
     occluder: bool = True
+    worn: Worn = ""
     length: int = SHORTEST_PERFORMANCE
     fps: float = 24.0
     motion_blur: int = 1
@@ -71,7 +73,7 @@ class SyntheticFrame:
         matte: (H, W) float32 0..1: the face, antialiased, without hair and without what crosses it.
         soft_matte: (H, W) float32 0..1: share of the source identity in an ideal swap.
         alpha: (H, W) float32 0..1: the figure and what crosses it.
-        occluder: (H, W) float32 0..1: what crosses the face.
+        occluder: (H, W) float32 0..1: what crosses the face, and what is worn.
         landmarks_plate: (478, 2) float32 plate points, x y, pixels, y down, the first pixel's centre (0.5, 0.5).
         landmark_depth: (478,) float32: pixels in front of the origin, at the scale a pixel has there.
         visible: (478,) bool: in the picture, and nothing in front.
@@ -166,7 +168,8 @@ def _coverages(samples: Samples) -> tuple[_Picture, ...]:
 
 def _open_shutter(performance: Sequence[Moment], number: int, take: Take) -> list[Moment]:
     """The moments that one frame averages."""
-    moment = performance[number] if take.occluder else replace(performance[number], crossing=None)
+    crossing = performance[number].crossing if take.occluder else None
+    moment = replace(performance[number], crossing=crossing, worn=take.worn)
     if take.motion_blur == 1:
         return [moment]
     before, after = performance[max(number - 1, 0)], performance[min(number + 1, len(performance) - 1)]
