@@ -78,11 +78,16 @@ def portrait_plate(portrait: Pixels) -> Callable[..., Pixels]:
 @pytest.fixture
 def portrait_project(tmp_path: Path, portrait_plate: Callable[..., Pixels]) -> ProjectFolder:
     """A project with shot `sh010` of three frames, target identity `eileen` and synthetic source identity `double`."""
+    return write_portrait_project(tmp_path, portrait_plate)
+
+
+def write_portrait_project(path: Path, portrait_plate: Callable[..., Pixels]) -> ProjectFolder:
+    """What `portrait_project` is, in `path`, with its plates."""
     for index in range(3):
         plate = portrait_plate(left=60 + 4 * index, top=20 + index)
         metadata = {"FramesPerSecond": (24, 1), "smpte:TimeCode": f"01:00:00:{index:02d}"}
-        write_frame(tmp_path / "plates" / f"sh010.{1001 + index}.exr", Frame.of(plate, metadata=metadata))
-    folder = create_project(tmp_path / "project", DEFAULT_CONFIG)
+        write_frame(path / "plates" / f"sh010.{1001 + index}.exr", Frame.of(plate, metadata=metadata))
+    folder = create_project(path / "project", DEFAULT_CONFIG)
     folder = folder.save(
         folder.with_shot("sh010", {"plate": "../plates/sh010.####.exr", "colorspace": "ACEScg", "frames": "1001-1003"})
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.conftest import write_portrait_project
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import (
     ConsentError,
@@ -49,13 +51,21 @@ def stop_after(count: int) -> OnProgress:
     return on_progress
 
 
+@pytest.fixture(scope="module")
+def made_swappable(tmp_path_factory: pytest.TempPathFactory, portrait_plate: Callable[..., np.ndarray]) -> Path:
+    path = tmp_path_factory.mktemp("swappable")
+    folder = write_portrait_project(path, portrait_plate)
+    run_extract(folder, "sh010", "eileen", IDENTITY)
+    run_extract(folder, "sh010", "double", IDENTITY)
+    run_train(folder, "m", IDENTITY)
+    return path
+
+
 @pytest.fixture
-def swappable(portrait_project: ProjectFolder) -> ProjectFolder:
+def swappable(made_swappable: Path, tmp_path: Path) -> ProjectFolder:
     """The portrait's project, extracted, with identity model `m`."""
-    run_extract(portrait_project, "sh010", "eileen", IDENTITY)
-    run_extract(portrait_project, "sh010", "double", IDENTITY)
-    run_train(portrait_project, "m", IDENTITY)
-    return portrait_project
+    shutil.copytree(made_swappable, tmp_path, dirs_exist_ok=True)
+    return ProjectFolder.open(tmp_path / "project")
 
 
 def plate_of(folder: ProjectFolder, number: int) -> Frame:
