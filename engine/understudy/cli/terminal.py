@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -56,6 +57,7 @@ SETTINGS = Option("--set", metavar="FIELD=VALUE", help="Changes one setting; may
 _OUT = Console(highlight=False, soft_wrap=True)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 _PLAIN_SECONDS = 10.0
+_WIDEST = 1000
 
 
 class Stopped(Exception):  # noqa: N818  # a state, not an error
@@ -97,13 +99,14 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on stdout; the first column, which names the rows, is never cut."""
+    """A table on stdout; where it is wider than the terminal its lines go on below: nothing of it is cut."""
     table = Table(title=title, title_justify="left", header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
-    _OUT.print(table)
+    width = max(_OUT.width, Measurement.get(_OUT, _OUT.options.update(max_width=_WIDEST), table).maximum)
+    Console(highlight=False, width=width).print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
