@@ -21,7 +21,7 @@ test: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@cd engine && ../$(BIN)/lint-imports --config ../pyproject.toml --no-cache
-	@$(BIN)/pytest
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,5 +98,10 @@ def write_portrait_project(path: Path, portrait_plate: Callable[..., Pixels]) ->
 
 @pytest.fixture(scope="session")
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all tests keep painted identities: what `XDG_CACHE_HOME=<its grandparent>` makes the default."""
-    return tmp_path_factory.mktemp("cache") / "understudy" / "synthetic"
+    """Where all tests keep painted identities: what `XDG_CACHE_HOME=<its grandparent>` makes the default.
+
+    Processes that share the tests share it too: what one has painted none paints again.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return shared / "cache" / "understudy" / "synthetic"

@@ -179,8 +179,11 @@ def test_the_command_shows_what_memory_is_for(quick: None, capsys: pytest.Captur
 def test_training_is_fitted_or_refused_before_it_starts(
     quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    here = ["-C", str(tmp_path / "p")]
     assert main(["new", str(tmp_path / "p")]) == 0
-    options = ["-C", str(tmp_path / "p"), "train", "m", "--preset", "u64"]
+    assert main([*here, "identity", "add", "ann", "--role", "target"]) == 0
+    assert main([*here, "identity", "add", "ben", "--role", "source", "--synthetic"]) == 0
+    options = [*here, "train", "m", "--preset", "u64"]
     assert main([*options, "--memory", "1GiB"]) == 2
     assert "give --fit as well" in capsys.readouterr().err
     if not torch.cuda.is_available():

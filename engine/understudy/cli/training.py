@@ -71,11 +71,11 @@ def train(
         tuple(parts.split(",")) if parts is not None else None,
         tuple(mapping or ()),
     )
+    if memory is not None and not fit:
+        raise SettingsError("--memory says how much --fit may take: give --fit as well.")
     people = asked.people(folder)
     if fit:
         chosen = fitted(chosen, memory)
-    elif memory is not None:
-        raise SettingsError("--memory says how much --fit may take: give --fit as well.")
     if dry_run:
         _say_plan(folder, asked, people, chosen)
         return
