@@ -24,7 +24,7 @@ from understudy.resample import source_region
 __all__ = ["VIEW_SIDE", "FaceView", "look_at"]
 
 VIEW_SIDE = 256
-"""Pixels of a view's side. With 384, a shaken head errs by a tenth less, and following the skin costs 2.5 times as much."""
+"""Pixels of a side. With 384, a shaken head errs by a tenth less, and following the skin costs 2.5 times as much."""
 
 _LEAST, _MOST = 0.13, 0.87
 """Part of the model's square that a view shows: brows to chin, ear to ear, a little more than the landmarks."""
