@@ -23,7 +23,7 @@ __all__ = ["EngineLink"]
 
 _READS = frozenset(["hello", "job", "jobs", "log"])
 
-Itself = TypeVar("Itself", bound="EngineLink")
+_Itself = TypeVar("_Itself", bound="EngineLink")
 
 
 class EngineLink:
@@ -45,7 +45,7 @@ class EngineLink:
         self._is_lost = False
         self._is_closed = False
 
-    def __enter__(self: Itself) -> Itself:
+    def __enter__(self: _Itself) -> _Itself:
         return self
 
     def __exit__(

@@ -112,6 +112,17 @@ def test_a_picture_that_was_deleted_is_rendered_again(tmp_path: Path, cache_fold
     np.testing.assert_array_equal(read_frame(path).pixels, before)
 
 
+def test_what_is_worn_is_written_down_and_hides_what_it_covers(tmp_path: Path, cache_folder: Path) -> None:
+    one = {**SHOT, "frames": 1, "size": (96, 96), "workers": 1, "occluder": False, "cache_folder": cache_folder}
+    truths = []
+    for worn in ("", "glasses"):
+        written = write_shot(tmp_path / (worn or "bare"), **one, worn=worn)
+        truths.append(truth_of(written)["frames"][0])
+    assert [truth["worn"] for truth in truths] == [None, "glasses"]
+    assert len(truths[1]["hidden_landmarks"]) > len(truths[0]["hidden_landmarks"])
+    assert truths[1]["landmarks_plate"] == truths[0]["landmarks_plate"]
+
+
 def test_a_shot_carries_the_name_and_numbers_it_was_given(tmp_path: Path, cache_folder: Path) -> None:
     one = {**SHOT, "frames": 1, "size": (64, 64), "workers": 1, "cache_folder": cache_folder}
     written = write_shot(tmp_path, **one, name="sh010", first_frame=7, face_seed=SOURCE)
@@ -162,6 +173,7 @@ def test_a_killed_script_leaves_whole_frames_to_go_on_from(
         ({"fill": float("nan")}, "fill is nan; it must lie between 0.02 and 4."),
         ({"tone_match": 2.0}, "tone_match is 2.0; it must lie between 0 and 1."),
         ({"name": "../plate"}, "'../plate' cannot name a sequence; use letters, digits, '-' and '_'."),
+        ({"worn": "a hat"}, "Nobody wears 'a hat'; name glasses or fringe."),
         ({"workers": 0}, "workers is 0; it must lie between 1 and 1024."),
     ],
 )
