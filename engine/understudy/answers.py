@@ -5,10 +5,12 @@ Standard library only; runs on Python 3.9.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy import errors
 from understudy.errors import EngineError, UnderstudyError
 
 __all__ = [
@@ -17,11 +19,16 @@ __all__ = [
     "JobStatus",
     "LogTail",
     "TrainingPlan",
+    "error_from_values",
+    "error_to_values",
     "not_understood",
     "plan_from",
+    "rebuilt_error",
     "status_from",
 ]
 
+_RESERVED = frozenset(dir(UnderstudyError("")))
+_MOST_TEXT = 1 << 16
 _ENDED = frozenset(["done", "failed", "canceled"])
 _NUMBER = (int, float)
 _STATUS_TYPES: dict[str, tuple[type, ...]] = {
@@ -115,8 +122,6 @@ class JobStatus:
         """Why it failed, as an error of its own class that can be raised; None when it did not fail."""
         if self.error is None:
             return None
-        from understudy.wire import rebuilt_error
-
         kind = "EngineError" if self.error.kind == "EngineStopped" else self.error.kind
         return rebuilt_error(kind, self.error.message, self.error.facts)
 
@@ -199,6 +204,38 @@ def plan_from(status: JobStatus) -> TrainingPlan:
     if {type(count) for count in counts} != {int} or {type(text) for text in (plan.sentence, *plan.changes)} != {str}:
         raise not_understood("plan")
     return plan
+
+
+def error_to_values(error: UnderstudyError) -> tuple[str, str, str]:
+    """Class, message and facts as an error crosses."""
+    message = error.message[:_MOST_TEXT].encode(errors="replace").decode()
+    return type(error).__name__, message, json.dumps(error.facts, default=str)[:_MOST_TEXT]
+
+
+def error_from_values(values: Any) -> UnderstudyError:
+    """The error as it was raised in the engine."""
+    if type(values) is not tuple or len(values) != 3 or not all(type(value) is str for value in values):
+        return EngineError("The engine answered with an error that cannot be read. See its log.", reason="answer")
+    kind, message, text = values
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = {}
+    return rebuilt_error(kind, message, facts if isinstance(facts, dict) else {})
+
+
+def rebuilt_error(kind: str, message: str, facts: Mapping[str, Any]) -> UnderstudyError:
+    """An error of the class that `understudy.errors` calls `kind`, with its facts as attributes.
+
+    A class that this version does not know becomes an UnderstudyError; lists become tuples again.
+    """
+    found = getattr(errors, kind, None) if kind in errors.__all__ else None
+    known = isinstance(found, type) and issubclass(found, UnderstudyError)
+    error: UnderstudyError = found.__new__(found) if known else UnderstudyError.__new__(UnderstudyError)  # type: ignore
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+    usable = {name: value for name, value in plain.items() if name.isidentifier() and name not in _RESERVED}
+    UnderstudyError.__init__(error, message, **usable)
+    return error
 
 
 def not_understood(call: str) -> EngineError:

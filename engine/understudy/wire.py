@@ -27,9 +27,9 @@ from rpyc.core.protocol import Connection
 from rpyc.core.service import VoidService
 from rpyc.core.stream import SocketStream
 
-from understudy import errors
+from understudy.answers import error_from_values
 from understudy.endpoint import Endpoint, read_endpoint
-from understudy.errors import EngineError, UnderstudyError
+from understudy.errors import EngineError
 
 __all__ = [
     "AskingConnection",
@@ -39,12 +39,9 @@ __all__ = [
     "Refused",
     "ValueChannel",
     "ValueConnection",
-    "error_from_values",
-    "error_to_values",
     "greet_client",
     "greet_engine",
     "open_connection",
-    "rebuilt_error",
 ]
 
 PROTOCOL = (1, 1)
@@ -61,7 +58,6 @@ _TRIES = 3
 _CHUNK = 1 << 16
 _MAGIC = "understudy"
 _REPLY, _EXCEPTION = bytes([consts.MSG_REPLY]), bytes([consts.MSG_EXCEPTION])
-_RESERVED = frozenset(dir(UnderstudyError("")))
 
 LOCKED: dict[str, Any] = {
     "allow_safe_attrs": False,
@@ -404,38 +400,6 @@ def greet_client(opened: socket.socket, token: str, version: str, admit: Callabl
         raise Refused("no room")
     _send_message(opened, {"mac": _mac(token, "engine", spoken)}, deadline)
     return Caller(str(answer.get("host"))[:80], str(answer.get("version"))[:40])
-
-
-def error_to_values(error: UnderstudyError) -> tuple[str, str, str]:
-    """Class, message and facts as an error crosses."""
-    message = error.message[:_CHUNK].encode(errors="replace").decode()
-    return type(error).__name__, message, json.dumps(error.facts, default=str)[:_CHUNK]
-
-
-def error_from_values(values: Any) -> UnderstudyError:
-    """The error as it was raised in the engine."""
-    if type(values) is not tuple or len(values) != 3 or not all(type(value) is str for value in values):
-        return EngineError("The engine answered with an error that cannot be read. See its log.", reason="answer")
-    kind, message, text = values
-    try:
-        facts = json.loads(text)
-    except ValueError:
-        facts = {}
-    return rebuilt_error(kind, message, facts if isinstance(facts, dict) else {})
-
-
-def rebuilt_error(kind: str, message: str, facts: Mapping[str, Any]) -> UnderstudyError:
-    """An error of the class that `understudy.errors` calls `kind`, with its facts as attributes.
-
-    A class that this version does not know becomes an UnderstudyError; lists become tuples again.
-    """
-    found = getattr(errors, kind, None) if kind in errors.__all__ else None
-    known = isinstance(found, type) and issubclass(found, UnderstudyError)
-    error: UnderstudyError = found.__new__(found) if known else UnderstudyError.__new__(UnderstudyError)  # type: ignore
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-    usable = {name: value for name, value in plain.items() if name.isidentifier() and name not in _RESERVED}
-    UnderstudyError.__init__(error, message, **usable)
-    return error
 
 
 def _other_version(theirs: Any, version: str, caller: Caller) -> EngineError:

@@ -8,10 +8,11 @@ from typing import Any
 
 from rpyc.core import consts
 
+from understudy.answers import error_to_values
 from understudy.errors import UnderstudyError
 from understudy.service.api import CALLS, Api
 from understudy.service.request import read_request
-from understudy.wire import Refused, ValueConnection, error_to_values
+from understudy.wire import Refused, ValueConnection
 
 __all__ = ["ServingConnection"]
 
