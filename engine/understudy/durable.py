@@ -15,9 +15,14 @@ from pathlib import Path
 
 from understudy.errors import WriteError
 
-__all__ = ["append_line", "replacing", "show", "sweep", "unfinished", "write_bytes", "write_text"]
+__all__ = ["append_line", "replacing", "show", "sweep", "unfinished", "user_cache_folder", "write_bytes", "write_text"]
 
 _PART = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.part(\.[^.]+)?", re.DOTALL)
+
+
+def user_cache_folder() -> Path:
+    """Where this user keeps what can be made again at any time: `$XDG_CACHE_HOME/understudy`, else in `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "understudy"
 
 
 @contextlib.contextmanager

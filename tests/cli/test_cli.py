@@ -155,7 +155,10 @@ def test_dry_runs_write_nothing(here: list[str], portrait_project: ProjectFolder
 
 
 @pytest.mark.parametrize("arguments", [["presets"], ["faces", "sh010"], ["inspect", "identity"]])
-def test_what_reads_prints_one_json_document(here: list[str], capsys, arguments: list[str]) -> None:
+def test_what_reads_prints_one_json_document(
+    here: list[str], capsys, arguments: list[str], cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder.parents[1]))
     code, out, _ = run(capsys, *here, *arguments, "--json")
     assert code == 0
     assert json.loads(out)

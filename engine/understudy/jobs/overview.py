@@ -8,6 +8,7 @@ from typing import Any
 from understudy.errors import ConsentError, UnderstudyError
 from understudy.faces.faceset import Faceset
 from understudy.jobs.asked import choose_preset, known_pair
+from understudy.jobs.preset_costs import KnownCosts
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.provenance import check_consent
 from understudy.settings.preset import load_preset, preset_names
@@ -50,13 +51,14 @@ def describe_preset_costs(on_progress: OnProgress = ignore_progress) -> list[dic
     Args:
         on_progress: Called for each preset; False stops.
     """
-    from understudy.model.cost import model_cost  # loads torch, which the rest does not need
-
-    rows = describe_presets()
-    for done, row in enumerate(rows, start=1):
-        row |= model_cost(load_preset(row["name"]).model).to_json()
-        if not on_progress(Progress("presets", done, len(rows), row["name"])):
-            return None
+    rows, known = describe_presets(), KnownCosts()
+    try:
+        for done, row in enumerate(rows, start=1):
+            row |= known.of(load_preset(row["name"]).model)
+            if not on_progress(Progress("presets", done, len(rows), row["name"])):
+                return None
+    finally:
+        known.keep()
     return rows
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from understudy.durable import replacing
+from understudy.durable import replacing, user_cache_folder
 from understudy.errors import WriteError
 from understudy.synthetic.canvas import TEXTURE_SIZE, Canvas, Layer
 from understudy.synthetic.falloff import Floats
@@ -108,7 +107,7 @@ class FaceTextures:
 
 def default_cache_folder() -> Path:
     """Where baked textures are kept unless somebody says otherwise."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "understudy" / "synthetic"
+    return user_cache_folder() / "synthetic"
 
 
 @lru_cache(maxsize=4)
