@@ -78,8 +78,6 @@ def test_a_host_asks_for_all_of_it(folder: ProjectFolder) -> None:
     pair = trained(model="fitted", source="cas", target="ben", iterations=1, fit=True, memory="8GiB", **begun)
     (entry,) = read_snapshot(Path(pair["snapshot"])).facts["lineage"]
     assert entry["parts"] == {"encoder": "encoder", "target": "target"}
-    with pytest.raises(SettingsError, match=r"would not fit|does not fit|fits"):
-        trained(model="tight", source="cas", target="ben", iterations=1, fit=True, memory="1MiB")
 
 
 @pytest.mark.parametrize(
