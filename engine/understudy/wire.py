@@ -102,10 +102,6 @@ class DeadlineStream(SocketStream):  # type: ignore[misc]
         self._ahead = b""
         opened.settimeout(FRAME_S)
 
-    def poll(self, timeout: Any) -> bool:
-        """Whether something is there to read, or comes within `timeout`, a number of seconds or RPyC's own class."""
-        return bool(self._ahead) or bool(super().poll(timeout))
-
     def wait(self, wait_s: float = math.inf) -> None:
         """Returns when something is there to read.
 

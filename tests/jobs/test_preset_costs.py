@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_damaged_file_costs_the_time_only(tmp_path: Path, counted: list[str], 
     path.write_text(text, encoding="latin-1")
     assert known(path) == whole and known(path) == whole
     assert len(counted) == 2
+
+
+def test_costs_of_another_form_cost_the_time_only(tmp_path: Path, counted: list[str]) -> None:
+    path = tmp_path / "costs.json"
+    whole = known(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "costs": []}))
+    assert known(path) == whole and len(counted) == 2
 
 
 def test_other_code_or_another_pytorch_counts_anew(

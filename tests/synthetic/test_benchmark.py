@@ -115,7 +115,7 @@ def test_a_picture_that_was_deleted_is_rendered_again(tmp_path: Path, cache_fold
 def test_what_is_worn_is_written_down_and_hides_what_it_covers(tmp_path: Path, cache_folder: Path) -> None:
     one = {**SHOT, "frames": 1, "size": (96, 96), "workers": 1, "occluder": False, "cache_folder": cache_folder}
     truths = []
-    for worn in ("", "glasses"):
+    for worn in (None, "glasses"):
         written = write_shot(tmp_path / (worn or "bare"), **one, worn=worn)
         truths.append(truth_of(written)["frames"][0])
     assert [truth["worn"] for truth in truths] == [None, "glasses"]

@@ -16,7 +16,7 @@ from typing import Any
 from understudy.client import Engine, connect, ensure_engine
 from understudy.errors import EngineError, UnderstudyError
 
-__all__ = ["OwnEngine", "heard", "own_engine"]
+__all__ = ["OwnEngine", "heard", "own_engine", "running_on"]
 
 _END_S = 20.0
 _SERVE = "import sys; from understudy.cli import main; sys.exit(main())"
@@ -85,7 +85,7 @@ def own_engine(options: Sequence[str] = (), cores: Iterable[int] = ()) -> Iterat
     with tempfile.TemporaryDirectory(prefix="us-") as temporary:
         folders = {"UNDERSTUDY_RUNTIME": f"{temporary}/run", "UNDERSTUDY_STATE": f"{temporary}/state"}
         with _environment(folders):
-            with _running_on(cores):
+            with running_on(cores):
                 engine = ensure_engine([sys.executable, "-c", _SERVE, "serve", *options], "bench")
             pid = engine.hello().pid
             try:
@@ -119,8 +119,8 @@ def _end(engine: Engine, pid: int) -> None:
 
 
 @contextlib.contextmanager
-def _running_on(cores: Iterable[int]) -> Iterator[None]:
-    """What is started inside runs on these cores; on all when there are none."""
+def running_on(cores: Iterable[int]) -> Iterator[None]:
+    """The calling thread, and what it starts inside, run on these cores; wherever they did when there are none."""
     before, chosen = os.sched_getaffinity(0), set(cores)
     os.sched_setaffinity(0, chosen or before)
     try:

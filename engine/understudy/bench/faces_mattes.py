@@ -45,7 +45,7 @@ class CoveredShot:
         identity: Whose head.
         performance: What is played; a hand crosses in odd ones.
         frames: Of the performance, one after the other.
-        worn: What is worn all the time, instead of what crosses.
+        worn: What is worn all the time, instead of what crosses; None where something crosses.
         wanted: The lowest overlap of a learned matte that is good enough; None where nothing is asked.
     """
 
@@ -53,7 +53,7 @@ class CoveredShot:
     identity: int
     performance: int
     frames: tuple[int, ...] = tuple(range(32, 68))
-    worn: Worn = ""
+    worn: Worn | None = None
     wanted: float | None = None
 
 
@@ -204,7 +204,7 @@ def measure(
             if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
                 return None
         for index, shot in enumerate(covered):
-            take = Take(shot.performance, shot.identity, (side, side), occluder=not shot.worn, worn=shot.worn)
+            take = Take(shot.performance, shot.identity, (side, side), occluder=shot.worn is None, worn=shot.worn)
             stage = _Stage.render(Path(name) / f"covered{index}", shot.identity, take, shot.frames, cache_folder)
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
             learned.append(_Learned(shot, *stage.learned(iterations, size)))

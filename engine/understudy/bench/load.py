@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import multiprocessing
-import os
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from understudy.bench.engine import OwnEngine, heard
+from understudy.bench.engine import OwnEngine, heard, running_on
 from understudy.client import JobStatus, connect
 from understudy.errors import UnderstudyError
 from understudy.progress import OnProgress, Progress, ignore_progress
@@ -94,25 +92,26 @@ def load_engine(
         own_core: Where engine and clients shall run, once the engine's worker has begun elsewhere; anywhere when None.
         on_progress: Told after each job; False ends it.
     """
-    with tempfile.TemporaryDirectory() as out, _own_cores():
-        swap = functools.partial(_swap, target, project, shot, model, Path(out))
+    crowd = _Crowd(clients - 1)
+    alone: list[_TimedSwap] = []
+    loaded: list[_TimedSwap] = []
+    with tempfile.TemporaryDirectory() as out:
+        swap = functools.partial(_timed_swap, target, project, shot, model, Path(out))
         first = swap()
-        if own_core is not None:
-            target.move_to([own_core])
-            os.sched_setaffinity(0, [own_core])
-        crowd = _Crowd(clients - 1)
-        alone, loaded, busy_s = [], [], [0.0, 0.0]
-        for index in range(rounds):
-            alone.append(_timed(target, swap, busy_s, 0))
-            with crowd:
-                loaded.append(_timed(target, swap, busy_s, 1))
-            ratio = _seconds(loaded[-1]) / _seconds(alone[-1])
-            if not on_progress(Progress("measuring", index + 1, rounds, f"{ratio:.3f} of the time alone")):
-                return None
+        cores = [] if own_core is None else [own_core]
+        if cores:
+            target.move_to(cores)
+        with running_on(cores):
+            for index in range(rounds):
+                alone.append(swap())
+                with crowd:
+                    loaded.append(swap())
+                ratio = loaded[-1].seconds / alone[-1].seconds
+                if not on_progress(Progress("measuring", index + 1, rounds, f"{ratio:.3f} of the time alone")):
+                    return None
     times = sorted(crowd.times)
-    swaps = {status.id for status in (first, *alone, *loaded)}
+    swaps = {one.status.id for one in (first, *alone, *loaded)}
     done = {job.id for job in target.engine.jobs() if job.latest.state == "done"}
-    alone_s, loaded_s = tuple(map(_seconds, alone)), tuple(map(_seconds, loaded))
     return LoadResult(
         clients,
         len(times),
@@ -122,29 +121,29 @@ def load_engine(
         crowd.failed,
         len(crowd.submitted),
         len((swaps | crowd.submitted) - done),
-        alone_s,
-        loaded_s,
-        (busy_s[0] / sum(alone_s), busy_s[1] / sum(loaded_s)),
+        tuple(one.seconds for one in alone),
+        tuple(one.seconds for one in loaded),
+        (_busy_cores(alone), _busy_cores(loaded)),
         crowd.cpu_s / crowd.polling_s,
         own_core is not None,
-        int(first.total),
+        int(first.status.total),
     )
 
 
-@contextlib.contextmanager
-def _own_cores() -> Iterator[None]:
-    before = os.sched_getaffinity(0)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+@dataclass(frozen=True)
+class _TimedSwap:
+    """A swap that has ended, and the processor time that the engine's own process took meanwhile."""
+
+    status: JobStatus
+    engine_s: float
+
+    @property
+    def seconds(self) -> float:
+        return (self.status.ended or 0.0) - (self.status.started or 0.0)
 
 
-def _timed(target: OwnEngine, swap: Callable[[], JobStatus], busy_s: list[float], place: int) -> JobStatus:
-    before_s = target.cpu_s()
-    status = swap()
-    busy_s[place] += target.cpu_s() - before_s
-    return status
+def _busy_cores(swaps: Sequence[_TimedSwap]) -> float:
+    return sum(one.engine_s for one in swaps) / sum(one.seconds for one in swaps)
 
 
 class _Crowd:
@@ -188,19 +187,16 @@ class _Crowd:
         self.polling_s += polling_s
 
 
-def _swap(target: OwnEngine, project: ProjectFolder, shot: str, model: str, out: Path) -> JobStatus:
+def _timed_swap(target: OwnEngine, project: ProjectFolder, shot: str, model: str, out: Path) -> _TimedSwap:
     """All frames anew: into a folder where there are none."""
+    before_s = target.cpu_s()
     job = target.engine.swap(project.path, shot, model, out=out / str(time.monotonic_ns()))
     while not job.status().is_ended:
         time.sleep(_POLL_S)
     error = job.latest.failure()
     if error is not None:
         raise error
-    return job.latest
-
-
-def _seconds(status: JobStatus) -> float:
-    return (status.ended or 0.0) - (status.started or 0.0)
+    return _TimedSwap(job.latest, target.cpu_s() - before_s)
 
 
 def _poll_until_told(clients: int, told: Any) -> None:

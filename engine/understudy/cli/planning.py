@@ -55,16 +55,15 @@ def fitted(preset: Preset, memory: str | None) -> Preset:
         SettingsError: Nothing fits, or it is not known how much memory there is.
         Stopped: The user asked to stop.
     """
-    from understudy.jobs.plan import fitted_preset, plan_training
+    from understudy.jobs.plan import fit_to_memory
     from understudy.model.device import chosen_device
 
-    available = None if memory is None else parse_memory(memory)
     with watching(quiet=True) as on_progress:
-        made = plan_training(preset, available, None, chosen_device().type, on_progress)
+        made = fit_to_memory(preset, memory, chosen_device().type, on_progress)
     if made is None:
         raise Stopped
-    changed = fitted_preset(made, preset)
-    announce(made.sentence())
+    changed, plan = made
+    announce(plan.sentence())
     return changed
 
 

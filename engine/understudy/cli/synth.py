@@ -20,7 +20,10 @@ __all__ = ["SIZE", "parsed_size", "synth"]
 synth = typer.Typer(help="Synthetic performers: shots, benchmark sets, scores.", no_args_is_help=True)
 
 SIZE = typer.Option(metavar="WxH", help="Up to 4096x2160.")
-WORN = typer.Option(help="What is before the face all the time: spectacles, or hair over the brow.")
+Worn = Annotated[
+    Literal["glasses", "fringe"] | None,
+    typer.Option(help="What is before the face all the time: spectacles, or hair over the brow."),
+]
 _SIZE_TEXT = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
@@ -34,7 +37,7 @@ def synth_shot(
     frames: Annotated[int, typer.Option(min=1, help="How many.")] = 48,
     size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
-    worn: Annotated[Literal["glasses", "fringe"] | None, WORN] = None,
+    worn: Worn = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Write a shot of one performer, with its truth beside it."""
@@ -53,7 +56,7 @@ def synth_shot(
             frames=frames,
             size=parsed_size(size),
             occluder=occluder,
-            worn=worn or "",
+            worn=worn,
             on_progress=on_progress,
         )
     _say_written(written)
@@ -68,7 +71,7 @@ def synth_set(
     train_frames: Annotated[int, typer.Option(min=1, help="Frames of training footage, for each identity.")] = 72,
     size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
-    worn: Annotated[Literal["glasses", "fringe"] | None, WORN] = None,
+    worn: Worn = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Write a benchmark set: plate, ideal swap, matte, and training footage of both identities."""
@@ -86,7 +89,7 @@ def synth_set(
             train_frames=train_frames,
             size=parsed_size(size),
             occluder=occluder,
-            worn=worn or "",
+            worn=worn,
             on_progress=on_progress,
         )
     _say_written(written)

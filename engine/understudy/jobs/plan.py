@@ -11,11 +11,11 @@ import torch
 from understudy.errors import SettingsError
 from understudy.model.device import chosen_device, computes_in_half, free_memory
 from understudy.progress import OnProgress, Progress, ignore_progress
-from understudy.settings.memory_size import shown_memory
+from understudy.settings.memory_size import parse_memory, shown_memory
 from understudy.settings.preset import Preset
 from understudy.training.rehearsal import Rehearsal, TrainingMemory, rehearse
 
-__all__ = ["LARGEST_BATCH", "Plan", "Way", "fitted_preset", "plan_training"]
+__all__ = ["LARGEST_BATCH", "Plan", "Way", "fit_to_memory", "fitted_preset", "plan_training"]
 
 LARGEST_BATCH = 256
 """More faces of each identity than this are not taken in one iteration."""
@@ -166,6 +166,24 @@ def fitted_preset(plan: Plan, preset: Preset) -> Preset:
         raise SettingsError(plan.sentence(), preset=preset.name)
     changed = preset.with_overrides(plan.changes)
     return changed if plan.instead is None else _with_batch(changed, plan.instead.batch)
+
+
+def fit_to_memory(
+    preset: Preset, memory: str | None, device: str, on_progress: OnProgress = ignore_progress
+) -> tuple[Preset, Plan] | None:
+    """The preset, changed so that it fits, and the plan that says how; None when stopped.
+
+    Args:
+        preset: To train.
+        memory: Such as "8GiB"; what is free on the device when None.
+        device: As in `plan_training`.
+        on_progress: As in `plan_training`.
+
+    Raises:
+        SettingsError: Nothing fits, or it is not known how much memory there is.
+    """
+    plan = plan_training(preset, None if memory is None else parse_memory(memory), None, device, on_progress)
+    return None if plan is None else (fitted_preset(plan, preset), plan)
 
 
 class _Rehearsals:

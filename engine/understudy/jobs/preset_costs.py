@@ -57,7 +57,7 @@ class KnownCosts:
             _LOGGER.info("costs are not kept: %s", error.message)
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             values = json.loads(self._path.read_text(encoding="utf-8"))
             if (values["schema"], values["counted_by"]) == (_SCHEMA, _counted_by()):
                 return {str(key): dict(cost) for key, cost in values["costs"].items()}

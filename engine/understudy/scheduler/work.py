@@ -24,7 +24,7 @@ from understudy.jobs.deliver import run_deliver
 from understudy.jobs.extract import run_extract
 from understudy.jobs.faces import describe_faces
 from understudy.jobs.inspect import describe
-from understudy.jobs.plan import fitted_preset, plan_training
+from understudy.jobs.plan import fit_to_memory, plan_training
 from understudy.jobs.preview import preview_frame
 from understudy.jobs.swap import run_swap
 from understudy.jobs.training import run_training
@@ -45,7 +45,7 @@ from understudy.scheduler.requests import (
 )
 from understudy.scheduler.warm import WarmSwappers
 from understudy.settings.memory_size import parse_memory
-from understudy.settings.preset import Preset, load_preset
+from understudy.settings.preset import load_preset
 from understudy.settings.project import ProjectFolder
 
 __all__ = ["Made", "Work", "versions"]
@@ -117,11 +117,13 @@ class Work:
     def _train(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
         asked = read_request(TrainRequest, request, "train")
         folder = ProjectFolder.open(Path(asked.project))
-        preset: Preset | None = choose_preset(folder, asked.model, asked.preset, asked.overrides)
-        if preset is not None and asked.fit:
-            preset = self._fitted(preset, asked.memory, on_progress)
-        if preset is None:
-            return Made({}, completed=False)
+        preset = choose_preset(folder, asked.model, asked.preset, asked.overrides)
+        if asked.fit:
+            fitted = fit_to_memory(preset, asked.memory, torch.device(self._device).type, on_progress)
+            if fitted is None:
+                return Made({}, completed=False)
+            preset, plan = fitted
+            _LOGGER.info("%s", plan.sentence())
         whose = asked.whose()
         result = run_training(folder, whose, preset, asked.iterations, asked.minutes, on_progress, self._device)
         if result is None:
@@ -134,16 +136,6 @@ class Work:
             "because": result.ended_because,
         }
         return Made(results, result.completed)
-
-    def _fitted(self, preset: Preset, memory: str | None, on_progress: OnProgress) -> Preset | None:
-        """The preset, changed so that it fits into the device's memory; None when stopped."""
-        available = parse_memory(memory) if memory else None
-        plan = plan_training(preset, available, None, torch.device(self._device).type, on_progress)
-        if plan is None:
-            return None
-        changed = fitted_preset(plan, preset)
-        _LOGGER.info("%s", plan.sentence())
-        return changed
 
     def _swap(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
         asked = read_request(SwapRequest, request, "swap")

@@ -132,7 +132,7 @@ def write_shot(
     cx: float = 0.5,
     cy: float = 0.47,
     occluder: bool = True,
-    worn: Worn = "",
+    worn: Worn | None = None,
     workers: int | None = None,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
@@ -155,7 +155,7 @@ def write_shot(
         cy: The same of the height, from the top.
         occluder: Whether something crosses the face; it does so from 38 to 66 % of the performance, which is at least
             96 frames long.
-        worn: What the performer has before the face all the time: "glasses", "fringe" or nothing.
+        worn: What the performer has before the face all the time, if anything.
         workers: Processes; as many as there are cores when None. The pictures do not depend on it.
         cache_folder: Where baked textures are kept.
         on_progress: Called for each frame; False stops after the frames in work.
@@ -179,7 +179,7 @@ def write_shot(
         "cx": cx,
         "cy": cy,
         "occluder": occluder,
-        "worn": worn or None,
+        "worn": worn,
     }
     _check(settings)
     return _write(folder, settings, _shot_pictures(folder, settings, cache_folder), workers, on_progress)
@@ -200,7 +200,7 @@ def write_set(
     cx: float = 0.5,
     cy: float = 0.47,
     occluder: bool = True,
-    worn: Worn = "",
+    worn: Worn | None = None,
     workers: int | None = None,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
@@ -222,7 +222,7 @@ def write_set(
         cx: Centre of the head as a share of the plate's width.
         cy: The same of the height, from the top.
         occluder: Whether something crosses the face in the plate; see `write_shot`.
-        worn: What the target identity has before the face in the plate; see `write_shot`.
+        worn: What the target identity has before the face in the plate, if anything.
         workers: Processes; as many as there are cores when None. The pictures do not depend on it.
         cache_folder: Where baked textures are kept.
         on_progress: Called for each picture; False stops after those in work.
@@ -245,7 +245,7 @@ def write_set(
         "cx": cx,
         "cy": cy,
         "occluder": occluder,
-        "worn": worn or None,
+        "worn": worn,
     }
     _check(settings)
     pictures = [
@@ -264,7 +264,7 @@ def _plate_take(settings: Mapping[str, Any]) -> Take:
         size=settings["size"],
         camera=Camera.framing(settings["size"], settings["fill"], settings["cx"], settings["cy"]),
         occluder=settings["occluder"],
-        worn=settings["worn"] or "",
+        worn=settings["worn"],
         length=max(settings["frames"] + 1, SHORTEST_PERFORMANCE),
     )
 
@@ -430,7 +430,7 @@ def _facts(frame: SyntheticFrame) -> dict[str, Any]:
         "pose": pose,
         "expression": values,
         "crossed_by": crossing.kind if crossing else None,
-        "worn": frame.moment.worn or None,
+        "worn": frame.moment.worn,
         "landmarks_plate": np.round(frame.landmarks_plate.astype(np.float64), 3).tolist(),
         "hidden_landmarks": np.flatnonzero(~frame.visible).tolist(),
     }

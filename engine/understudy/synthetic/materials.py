@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -162,8 +163,9 @@ def _dress_occluder(surface: Surface, performer: Performer, figure: Figure, samp
         surface.roughness[crossing] = 0.5
 
 
+@lru_cache(maxsize=4)
 def _hair_color(performer: Performer) -> Floats:
-    """Mean albedo (3,) of what hair covers on the head."""
+    """Mean albedo (3,) of what hair covers on the head; once for all frames, because it looks at every texel."""
     textures = performer.own.textures
     covered = textures.surface[..., 1] > 0.9
     return np.asarray(textures.albedo[covered].mean(axis=0) if covered.any() else _FRAME_COLOR, np.float64)

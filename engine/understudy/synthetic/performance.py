@@ -13,8 +13,8 @@ from understudy.synthetic.falloff import Floats
 
 __all__ = ["SHORTEST_PERFORMANCE", "Crossing", "Moment", "Worn", "between", "perform"]
 
-Worn = Literal["", "glasses", "fringe"]
-"""What a performer has before the face: nothing, a frame of spectacles without lenses, hair over the brow."""
+Worn = Literal["glasses", "fringe"]
+"""What a performer has before the face: a frame of spectacles without lenses, hair over the brow."""
 
 SHORTEST_PERFORMANCE = 96
 """Frames; a shot that needs fewer takes them from a performance of this length."""
@@ -59,7 +59,7 @@ class Moment:
         gaze_yaw: Degrees relative to the head.
         gaze_pitch: Degrees relative to the head.
         crossing: What crosses the face, if anything.
-        worn: What it has before the face.
+        worn: What it has before the face, if anything.
     """
 
     yaw: float = 0.0
@@ -81,7 +81,7 @@ class Moment:
     gaze_yaw: float = 0.0
     gaze_pitch: float = 0.0
     crossing: Crossing | None = None
-    worn: Worn = ""
+    worn: Worn | None = None
 
 
 @lru_cache(maxsize=8)

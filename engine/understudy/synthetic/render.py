@@ -38,7 +38,7 @@ class Take:
         size: Width and height of the picture.
         camera: None frames the head at 0.6 of the height.
         occluder: False leaves out what crosses the face.
-        worn: What the performer has before the face all the time.
+        worn: What the performer has before the face all the time, if anything.
         length: Frames of the whole performance; other lengths of a seed are other performances.
         fps: Frames per second.
         motion_blur: Renders per frame that are averaged; 1 is none.
@@ -53,7 +53,7 @@ class Take:
     size: tuple[int, int] = (1024, 1024)
     camera: Camera | None = None
     occluder: bool = True
-    worn: Worn = ""
+    worn: Worn | None = None
     length: int = SHORTEST_PERFORMANCE
     fps: float = 24.0
     motion_blur: int = 1

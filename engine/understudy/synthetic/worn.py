@@ -31,11 +31,11 @@ _LOWEST, _HIGHEST = -1.0, 1.4
 _Mesh = tuple[Floats, Triangles]
 
 
-def worn_meshes(worn: Worn, neutral: NeutralHead, seed: int) -> list[_Mesh]:
+def worn_meshes(worn: Worn | None, neutral: NeutralHead, seed: int) -> list[_Mesh]:
     """Vertices (V, 3) in cm, head space, and triangles, of each piece.
 
     Args:
-        worn: What; nothing when empty.
+        worn: What, if anything.
         neutral: The head that wears it.
         seed: Lays the strands of a fringe.
     """
