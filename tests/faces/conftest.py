@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from understudy.bench.made_up_shot import average_head
-from understudy.faces.alignment import STABLE_LANDMARKS, template
+from understudy.faces.alignment import ANCHOR_LANDMARKS, STABLE_LANDMARKS, template
 from understudy.faces.face import Face
 from understudy.faces.outline import FACE_OVAL
 
 
 def made_up_landmarks() -> np.ndarray:
-    """(478, 2) in the unit square: the stable landmarks on the template, the oval an ellipse, the rest between."""
+    """(478, 2) in the unit square: what alignment looks at on the template, the oval an ellipse, the rest between."""
     points = np.tile([0.5, 0.5], (478, 1)) + 0.1 * np.random.default_rng(3).uniform(-1, 1, (478, 2))
     angles = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
     points[list(FACE_OVAL)] = np.column_stack([0.5 + 0.3 * np.sin(angles), 0.5 - 0.36 * np.cos(angles)])
-    points[list(STABLE_LANDMARKS)] = template(STABLE_LANDMARKS)
+    placed = (*STABLE_LANDMARKS, *ANCHOR_LANDMARKS)
+    points[list(placed)] = template(placed)
     return points
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from understudy.faces.alignment import STABLE_LANDMARKS, align_face, template
+from understudy.faces.alignment import ANCHOR_LANDMARKS, STABLE_LANDMARKS, align_face, template
 from understudy.faces.assignment import NOTHING_SAID
 from understudy.faces.face import Alignment, Face, FoundFrame, append_found_frame
 from understudy.faces.faceset import CropRecord
@@ -31,7 +31,8 @@ def alignment(frame: int, left: float, side: float = 256.0) -> Alignment:
 
 def face(frame: int, left: float, score: float = 0.8) -> Face:
     landmarks = np.full((478, 2), (left + 128.0, 178.0))
-    landmarks[list(STABLE_LANDMARKS)] = np.array([left, 50.0]) + 256.0 * template(STABLE_LANDMARKS)
+    aligned = (*STABLE_LANDMARKS, *ANCHOR_LANDMARKS)
+    landmarks[list(aligned)] = np.array([left, 50.0]) + 256.0 * template(aligned)
     landmarks[0], landmarks[1] = (left, 50.0), (left + 256.0, 306.0)
     return Face(frame, landmarks, np.zeros(478, np.float32), score)
 

@@ -29,9 +29,10 @@ from understudy.plates import Frame, write_frame
 from understudy.progress import OnProgress, Progress, ignore_progress
 from understudy.settings.project import create_project
 from understudy.synthetic.camera import Camera
+from understudy.synthetic.figure import pose_figure
 from understudy.synthetic.lighting import light_rig
 from understudy.synthetic.performance import Moment, perform
-from understudy.synthetic.performer import make_performer
+from understudy.synthetic.performer import Performer, make_performer
 from understudy.synthetic.render import COLOR_SPACE, SyntheticFrame, Take, render_frame
 
 __all__ = ["SHOTS", "AlignmentFigures", "ShotFigures", "StagedShot", "measure"]
@@ -70,7 +71,11 @@ _FILL = 0.8
 _COVERED = 0.9
 """Of the stable landmarks that must be seen for a frame not to count as covered."""
 
-_WANTED = {"whole_px": 2.0, "own_px": 2.0, "jitter_px": 0.4, "steadier": 5.0, "lag_frames": 0.25}
+_WANTED = (
+    *(("free", name, wanted) for name, wanted in (("whole_px", 2.0), ("own_px", 2.0), ("jitter_px", 0.4))),
+    ("free", "steadier", 5.0),
+    ("shake", "lag_frames", 0.25),
+)
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 _AHEAD_SIDE = 384
 _STRAIGHT = tuple(Moment(yaw=yaw, pitch=pitch) for yaw, pitch in ((0, 0), (20, 0), (-20, 5), (0, -10)))
@@ -90,6 +95,8 @@ class ShotFigures:
         native_px: Plate pixels that the square spans, median.
         whole_px: Against the alignment by the true landmarks.
         own_px: The same without the shot's own constant part, one similarity for all of its frames.
+        skull_px: As `own_px`, against the same head in the same pose without any expression: what brows, lids and
+            smiles move the crop by is in it.
         jitter_px: How much that changes from frame to frame.
         found_px: `own_px` of each frame's landmarks by themselves, as they were found.
         found_jitter_px: `jitter_px` of those.
@@ -108,6 +115,7 @@ class ShotFigures:
     native_px: float
     whole_px: float
     own_px: float
+    skull_px: float
     jitter_px: float
     found_px: float
     found_jitter_px: float
@@ -142,20 +150,21 @@ class AlignmentFigures:
     scale_unmeasured: float | None
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A table: heads, then shot by shot, then what is wanted of the free and shaken ones together."""
-        heads = ("shot", "whole px", "own px", "jitter px", "found jitter", "x steadier", "lag", "covered", "filled")
+        """A table: heads, then shot by shot, then what is wanted of all of a kind, root mean square."""
+        errors = ("whole px", "own px", "skull px", "jitter px", "found jitter")
+        heads = ("shot", *errors, "x steadier", "lag", "covered", "filled")
         rows = [heads, *(_row(one) for one in self.shots)]
-        open_shots = [one for one in self.shots if one.covered_px is None]
-        for name, wanted in _WANTED.items():
-            if open_shots:
-                mean = _rms(np.array([getattr(one, name) for one in open_shots]))
+        for kind, name, wanted in _WANTED:
+            values = [getattr(one, name) for one in self.shots if one.shot.startswith(kind)]
+            if values:
+                mean = _rms(np.array(values))
                 verdict = "met" if (mean >= wanted) is (name == "steadier") else "NOT met"
-                rows.append((f"uncovered: {name} {mean:.2f}, wanted {wanted:g}", *[""] * 7, verdict))
+                rows.append((f"{kind}: {name} {mean:.2f}, wanted {wanted:g}", *[""] * 8, verdict))
         if self.pitch_spread is not None:
-            rows.append((f"pitch differs between performers by {self.pitch_spread:.1f} degrees", *[""] * 8))
+            rows.append((f"pitch differs between performers by {self.pitch_spread:.1f} degrees", *[""] * 9))
         if self.scale_error is not None and self.scale_unmeasured is not None:
             words = f"face scale errs by {self.scale_error:.1%}, unmeasured {self.scale_unmeasured:.1%}"
-            rows.append((words, *[""] * 8))
+            rows.append((words, *[""] * 9))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -216,23 +225,24 @@ class _Truth:
 
     Attributes:
         alignment: By the exact landmarks.
+        skull_from_plate: The transform by those of the same head without any expression.
         seen: Share of the stable landmarks that nothing which crosses the face hides.
     """
 
     alignment: Alignment
+    skull_from_plate: Transform
     seen: float
 
-    @property
-    def aligned_from_plate(self) -> Transform:
-        """The transform of `alignment`."""
-        return self.alignment.aligned_from_plate
-
     @staticmethod
-    def of(frame: SyntheticFrame, number: int) -> _Truth:
+    def of(frame: SyntheticFrame, number: int, performer: Performer) -> _Truth:
         """Not anchored yet."""
         landmarks = frame.landmarks_plate.astype(np.float64)
         seen = float(frame.visible[list(STABLE_LANDMARKS)].mean()) if frame.moment.crossing else 1.0
-        return _Truth(Alignment(number, fit_motion(landmarks), landmarks, 1.0, _pose(frame.head_rotation)), seen)
+        moment = frame.moment
+        blank = Moment(moment.yaw, moment.pitch, moment.roll, moment.x, moment.y, moment.z)
+        skull, _ = frame.camera.plate_from_world(pose_figure(performer, blank).landmarks)
+        alignment = Alignment(number, fit_motion(landmarks), landmarks, 1.0, _pose(frame.head_rotation))
+        return _Truth(alignment, fit_motion(skull), seen)
 
 
 def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None) -> dict[int, _Truth]:
@@ -250,7 +260,7 @@ def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None
         rig = light_rig(take.lighting_seed, number / _FPS, take.light_gain, take.wetness)
         frame = render_frame(performer, moment, rig, take, number)
         write_frame(path / "plate" / f"plate.{1001 + number}.exr", Frame.of(frame.pixels))
-        truth[1001 + number] = _Truth.of(frame, 1001 + number)
+        truth[1001 + number] = _Truth.of(frame, 1001 + number, performer)
     placed = anchored([one.alignment for one in truth.values()])
     return {each.frame: replace(truth[each.frame], alignment=each) for each in placed}
 
@@ -271,7 +281,9 @@ def _measured(staged: StagedShot, truth: Mapping[int, _Truth], path: Path) -> tu
     found = {number: _by_itself(one.faces[0]) for number, one in tracks.found.items() if one.faces}
     steady = {one.frame: one for one in alignments}
     covered = frozenset(number for number, frame in truth.items() if frame.seen < _COVERED)
-    own, by_itself = _own_errors(steady, truth, covered), _own_errors(found, truth, covered)
+    exact = {number: frame.alignment.aligned_from_plate for number, frame in truth.items()}
+    own, by_itself = _own_errors(steady, exact, covered), _own_errors(found, exact, covered)
+    skull = _own_errors(steady, {number: frame.skull_from_plate for number, frame in truth.items()}, covered)
     true_poses = np.array([truth[one.frame].alignment.pose for one in alignments])
     off = np.mean(np.array([one.pose for one in alignments]) - true_poses, axis=0)
     return ShotFigures(
@@ -280,12 +292,13 @@ def _measured(staged: StagedShot, truth: Mapping[int, _Truth], path: Path) -> tu
         missing=len(truth) - len(alignments),
         filled=sum(one.is_filled for one in alignments),
         native_px=float(np.median([native_px(one.aligned_from_plate) for one in alignments])),
-        whole_px=_rms(np.array(list(_errors(steady, truth).values()))),
+        whole_px=_rms(np.array(list(_errors(steady, exact).values()))),
         own_px=_rms(np.array(list(own.values()))),
+        skull_px=_rms(np.array(list(skull.values()))),
         jitter_px=_jitter(own),
         found_px=_rms(np.array(list(by_itself.values()))),
         found_jitter_px=_jitter(by_itself),
-        lag_frames=_lag(steady, truth),
+        lag_frames=_lag(steady, exact),
         covered_px=_rms(np.array([own[n] for n in covered if n in own])) if covered else None,
         covered_found_px=_rms(np.array([by_itself[n] for n in covered if n in by_itself])) if covered else None,
         yaw_degrees=float(off[0]),
@@ -301,26 +314,26 @@ def _by_itself(face: Face) -> Alignment:
 
 def _errors(
     alignments: Mapping[int, Alignment],
-    truth: Mapping[int, _Truth],
+    true: Mapping[int, Transform],
     correction: Transform | None = None,
 ) -> dict[int, Points]:
     """(4, 2) by frame: where the true crop's corners come to lie, less where they belong, in pixels of the crop."""
     errors = {}
     for number, one in alignments.items():
-        plate = apply_transform(inverse(truth[number].aligned_from_plate), _CORNERS)
+        plate = apply_transform(inverse(true[number]), _CORNERS)
         placed = apply_transform(one.aligned_from_plate, plate)
         errors[number] = _CROP * ((placed if correction is None else apply_transform(correction, placed)) - _CORNERS)
     return errors
 
 
 def _own_errors(
-    alignments: Mapping[int, Alignment], truth: Mapping[int, _Truth], covered: frozenset[int]
+    alignments: Mapping[int, Alignment], true: Mapping[int, Transform], covered: frozenset[int]
 ) -> dict[int, Points]:
     """As `_errors`, without the one similarity that all uncovered frames have in common."""
-    whole = _errors(alignments, truth)
+    whole = _errors(alignments, true)
     seen = [errors for number, errors in whole.items() if number not in covered] or list(whole.values())
     placed = np.concatenate(seen) / _CROP + np.tile(_CORNERS, (len(seen), 1))
-    return _errors(alignments, truth, fit_similarity(placed, np.tile(_CORNERS, (len(seen), 1))))
+    return _errors(alignments, true, fit_similarity(placed, np.tile(_CORNERS, (len(seen), 1))))
 
 
 def _rms(errors: _Floats) -> float:
@@ -336,14 +349,14 @@ def _jitter(errors: Mapping[int, Points]) -> float:
     return _rms(np.array(steps)) if steps else 0.0
 
 
-def _lag(alignments: Mapping[int, Alignment], truth: Mapping[int, _Truth]) -> float:
+def _lag(alignments: Mapping[int, Alignment], true: Mapping[int, Transform]) -> float:
     """Frames by which the square's middle follows the truth's: the error's share of its velocity."""
     middle = np.array([[0.5, 0.5]])
-    numbers = [number for number in alignments if number - 1 in truth and number + 1 in truth]
-    true = {number: apply_transform(inverse(frame.aligned_from_plate), middle)[0] for number, frame in truth.items()}
+    numbers = [number for number in alignments if number - 1 in true and number + 1 in true]
+    middles = {number: apply_transform(inverse(transform), middle)[0] for number, transform in true.items()}
     placed = [apply_transform(inverse(alignments[number].aligned_from_plate), middle)[0] for number in numbers]
-    error = np.array(placed) - np.array([true[number] for number in numbers])
-    speed = np.array([(true[number + 1] - true[number - 1]) / 2 for number in numbers])
+    error = np.array(placed) - np.array([middles[number] for number in numbers])
+    speed = np.array([(middles[number + 1] - middles[number - 1]) / 2 for number in numbers])
     error, speed = error - error.mean(axis=0), speed - speed.mean(axis=0)
     return float(-(error * speed).sum() / max(float((speed**2).sum()), 1e-12))
 
@@ -393,6 +406,7 @@ def _row(one: ShotFigures) -> tuple[str, ...]:
         f"{one.shot}, {one.native_px:.0f} px",
         f"{one.whole_px:.1f}",
         f"{one.own_px:.2f}",
+        f"{one.skull_px:.2f}",
         f"{one.jitter_px:.2f}",
         f"{one.found_jitter_px:.2f}",
         f"{one.steadier:.1f}",

@@ -53,49 +53,52 @@ _SAME = 1e-4
 """A tenth of a pixel of a crop of 1024: what files round templates by is less."""
 
 _HEAD: dict[int, tuple[float, float, float]] = {
+    130: (-4.635, 2.593, 3.049),
+    359: (4.635, 2.593, 3.049),
+    226: (-5.09, 2.414, 2.8),
+    446: (5.09, 2.414, 2.8),
     33: (-4.445, 2.66, 3.17),
-    133: (-1.674, 2.569, 3.714),
-    362: (1.674, 2.569, 3.714),
     263: (4.445, 2.66, 3.17),
-    168: (0.0, 3.293, 5.283),
-    8: (0.0, 4.027, 5.229),
-    55: (-1.252, 4.221, 5.035),
-    65: (-2.694, 4.71, 4.823),
-    52: (-3.778, 4.746, 4.462),
-    285: (1.252, 4.221, 5.035),
-    295: (2.694, 4.71, 4.823),
-    282: (3.778, 4.746, 4.462),
-    222: (-2.678, 4.116, 4.325),
-    223: (-3.513, 4.188, 4.272),
-    224: (-4.211, 4.034, 4.024),
-    442: (2.678, 4.116, 4.325),
-    443: (3.513, 4.188, 4.272),
-    444: (4.211, 4.034, 4.024),
-    104: (-4.399, 5.963, 3.534),
-    69: (-3.017, 6.251, 4.286),
-    151: (0.0, 6.263, 4.862),
-    299: (3.017, 6.251, 4.286),
-    333: (4.399, 5.963, 3.534),
-    2: (0.0, -1.328, 6.132),
-    94: (0.0, -1.163, 6.637),
-    4: (0.0, 0.05, 7.798),
-    5: (0.0, 0.816, 7.508),
-    98: (-1.455, -1.299, 5.331),
-    327: (1.455, -1.299, 5.331),
-    228: (-4.545, 1.731, 3.338),
+    25: (-4.466, 2.267, 3.297),
+    255: (4.466, 2.267, 3.297),
+    23: (-3.168, 1.93, 4.005),
+    253: (3.168, 1.93, 4.005),
     229: (-3.948, 1.576, 3.712),
+    449: (3.948, 1.576, 3.712),
     230: (-3.185, 1.578, 3.963),
     450: (3.185, 1.578, 3.963),
-    449: (3.948, 1.576, 3.712),
-    448: (4.545, 1.731, 3.338),
+    104: (-4.399, 5.963, 3.534),
+    333: (4.399, 5.963, 3.534),
+    110: (-4.208, 2.063, 3.554),
+    339: (4.208, 2.063, 3.554),
+    24: (-3.736, 1.966, 3.831),
+    254: (3.736, 1.966, 3.831),
+    22: (-2.554, 1.982, 4.048),
+    252: (2.554, 1.982, 4.048),
+    231: (-2.473, 1.618, 4.087),
+    451: (2.473, 1.618, 4.087),
+    232: (-1.87, 1.848, 4.096),
+    452: (1.87, 1.848, 4.096),
+    119: (-3.273, 0.922, 4.124),
+    348: (3.273, 0.922, 4.124),
+    118: (-4.426, 0.791, 3.858),
+    347: (4.426, 0.791, 3.858),
+    188: (-0.929, 2.026, 5.2),
+    412: (0.929, 2.026, 5.2),
+    168: (0.0, 3.293, 5.283),
+    6: (0.0, 2.604, 5.754),
+    2: (0.0, -1.328, 6.132),
+    133: (-1.674, 2.569, 3.714),
+    362: (1.674, 2.569, 3.714),
+    98: (-1.455, -1.299, 5.331),
+    327: (1.455, -1.299, 5.331),
 }
 """Landmark: x to the picture's right, y up, z towards the camera, in centimetres of an average head."""
 
 _BY_WEIGHT: dict[float, tuple[int, ...]] = {
-    1.0: (33, 133, 362, 263, 168, 8),
-    0.75: (55, 65, 52, 285, 295, 282),
-    0.5: (222, 223, 224, 442, 443, 444, 104, 69, 151, 299, 333, 2, 94),
-    0.25: (4, 5, 98, 327, 228, 229, 230, 450, 449, 448),
+    1.0: (130, 359, 226, 446),
+    0.5: (33, 263, 25, 255, 23, 253, 229, 449, 230, 450, 104, 333),
+    0.25: (110, 339, 24, 254, 22, 252, 231, 451, 232, 452, 119, 348, 118, 347, 188, 412, 168, 6, 2),
 }
 
 ANCHOR_LANDMARKS: tuple[int, ...] = (33, 133, 362, 263, 168, 2, 98, 327)
@@ -103,21 +106,22 @@ ANCHOR_LANDMARKS: tuple[int, ...] = (33, 133, 362, 263, 168, 2, 98, 327)
 
 They put the source identity's eyes and nose where the target identity's are."""
 
-STABLE_LANDMARKS: tuple[int, ...] = tuple(_HEAD)
-"""The landmarks that say how a face moves: those of the anchors, brows and forehead.
-
-Their weights are what each brings: one that the face mesh puts in the wrong place for some performers, whose skin is
-too smooth to be followed, or that moves with expression, counts less; chosen on six synthetic performers, tested on six
-others (docs/decisions/0014-alignment-of-a-shot.md). Jaw, lips and cheeks are left out, so that a face does not slide in
-its crop when it talks. Where brows lie differs from face to face, so they say nothing of where a face lies."""
-
 _WEIGHT = {landmark: weight for weight, landmarks in _BY_WEIGHT.items() for landmark in landmarks}
-_WEIGHTS = tuple(_WEIGHT[landmark] for landmark in STABLE_LANDMARKS)
+
+STABLE_LANDMARKS: tuple[int, ...] = tuple(_WEIGHT)
+"""The landmarks that say how a face moves: about the outer corners of the eyes, along the rim of the bone below them,
+at the temples, and down the nose.
+
+Expression moves them least, and there landmarks slide on the skin least, or in ways that cancel; their weights were
+chosen by that on eight synthetic performers and tested on six others (docs/decisions/0014-alignment-of-a-shot.md). Jaw,
+lips, cheeks, brows and forehead are left out, so that a face does not slide in its crop when it talks or frowns."""
+
+_WEIGHTS = tuple(_WEIGHT.values())
 
 
 def template(landmarks: Sequence[int] = ANCHOR_LANDMARKS) -> Points:
     """(N, 2) float64: where landmarks of an average frontal face lie in the unit square; (8, 2) for the anchors."""
-    return head_in_square(np.array([_HEAD[landmark] for landmark in landmarks]))
+    return _head_in_square(landmarks, np.eye(3))
 
 
 def is_template(values: Any) -> bool:
@@ -168,15 +172,19 @@ def alignment_from_motion(yaw: float, pitch: float) -> Transform:
     across, up = np.radians((yaw, pitch))
     about_x = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
     about_y = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
-    turned = head_in_square(np.array(list(_HEAD.values())) @ (about_y @ about_x).T)
-    anchors = [STABLE_LANDMARKS.index(landmark) for landmark in ANCHOR_LANDMARKS]
-    return compose(fit_similarity(turned[anchors], template()), inverse(_fit_stable(turned)))
+    from_head = (about_y @ about_x).T
+    anchors, stable = (_head_in_square(which, from_head) for which in (ANCHOR_LANDMARKS, STABLE_LANDMARKS))
+    return compose(fit_similarity(anchors, template()), inverse(_fit_stable(stable)))
 
 
 def head_in_square(head: npt.NDArray[np.float64]) -> Points:
     """(N, 2) float64 in the unit square of points (N, 3) of a head: x to the picture's right, y up, in centimetres."""
     scale = FACE_HEIGHT / _CENTIMETRES
     return np.column_stack([0.5 + head[:, 0] * scale, 0.5 - (head[:, 1] - _MIDDLE_Y) * scale])
+
+
+def _head_in_square(landmarks: Sequence[int], rotation: npt.NDArray[np.float64]) -> Points:
+    return head_in_square(np.array([_HEAD[landmark] for landmark in landmarks]) @ rotation)
 
 
 def _fit_stable(points: Points) -> Transform:

@@ -24,7 +24,8 @@ a sum over independent frames it counts as one that errs by 5 * sqrt(2 * 5)."""
 _MOVE_ERROR = 0.8 * _PIXEL
 """What a displacement over one frame errs by; over n frames by sqrt(n) times as much."""
 
-_OUTLYING = 3.0
+_OUTLYING = 1.5
+"""Of its error from which a move counts less and less. At twice as much a shadow takes a cheek along."""
 _DOUBTED, _BELIEVED = 0.6, 0.95
 """Likeness of skin below which a move counts nothing, and above which all."""
 

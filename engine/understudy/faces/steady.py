@@ -39,9 +39,9 @@ from understudy.geometry import (
 
 __all__ = ["aligned_track", "anchored", "looks_at", "measure_track"]
 
-_LOST = 0.4
+_LOST = 0.3
 """Share of its stable landmarks that must look as in other frames for a face to say where it lies; below, the track
-does. A face half behind a hand has 0.5."""
+does. A face of which a hand hides a third has 0.3, and one that is shaken and half turned away 0.4."""
 
 _NOISE, _LANDMARK_NOISE, _POSE_NOISE = 0.004, 0.01, 2.0
 """Most that settled places, sizes and rolls err by from frame to frame (in sides of the square, logarithms, radians), a

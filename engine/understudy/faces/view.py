@@ -36,8 +36,9 @@ _GRAIN = 0.05
 """Stops of contrast below which a view is not made more contrasty: there is nothing but noise."""
 
 _SPREAD = 50.0
-_DETAIL = 32
-"""A view keeps what is smaller than this part of its side: spots, lines, lashes. Shading slides over a turning face."""
+_DETAIL = 96
+"""A view keeps what is smaller than this part of its side: spots, lines, lashes. Shading slides over a turning face:
+with a part three times as large, landmarks slide on the skin by a third more."""
 
 _QUALITY = 92
 

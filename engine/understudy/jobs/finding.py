@@ -19,7 +19,7 @@ from understudy.settings.project import ProjectFolder
 
 __all__ = ["find_faces", "search_stamp", "sight_of"]
 
-_FINDER = "finder-3"
+_FINDER = "finder-4"
 
 
 def find_faces(folder: ProjectFolder, shot: OpenedShot, frames: Sequence[int], on_progress: OnProgress) -> bool:
