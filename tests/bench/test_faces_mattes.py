@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from understudy.bench import faces_mattes
-from understudy.bench.faces_mattes import CoveredShot, MatteFigures, MatteScore, measure
+from understudy.bench.faces_mattes import MatteFigures, MatteScore, PaintedShot, measure
 from understudy.errors import SettingsError
 
 
 @pytest.fixture(scope="module")
 def figures(cache_folder: Path) -> MatteFigures:
-    made = measure(side=192, free=(7,), free_frames=(4, 17), covered=(), cache_folder=cache_folder)
+    made = measure(side=192, free=(7,), free_frames=(4, 17), painted=(), cache_folder=cache_folder)
     assert made is not None
     return made
 
@@ -44,7 +44,7 @@ def overlaps(*values: float) -> list[faces_mattes._Overlap]:
 
 
 def test_covered_shots_of_one_kind_are_scored_together_before_and_after_learning() -> None:
-    shots = [CoveredShot("a hand crosses", 1, 1, wanted=0.93)] * 2 + [CoveredShot("glasses", 2, 3, worn="glasses")]
+    shots = [PaintedShot("a hand crosses", 1, 1, wanted=0.93)] * 2 + [PaintedShot("glasses", 2, 3, worn="glasses")]
     learned = [
         faces_mattes._Learned(shot, overlaps(0.4, 0.6), overlaps(value, value), 1.0)
         for shot, value in zip(shots, (0.92, 0.96, 0.9), strict=True)
@@ -63,6 +63,6 @@ def test_covered_shots_of_one_kind_are_scored_together_before_and_after_learning
 
 def test_a_bench_that_was_stopped_has_no_figures(cache_folder: Path) -> None:
     stopped = measure(
-        side=192, free=(7, 7), free_frames=(4,), covered=(), cache_folder=cache_folder, on_progress=lambda _: False
+        side=192, free=(7, 7), free_frames=(4,), painted=(), cache_folder=cache_folder, on_progress=lambda _: False
     )
     assert stopped is None

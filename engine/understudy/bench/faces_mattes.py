@@ -30,22 +30,24 @@ from understudy.synthetic.performance import Worn
 from understudy.synthetic.performer import make_performer
 from understudy.synthetic.render import COLOR_SPACE, SyntheticFrame, Take, render_shot
 
-__all__ = ["COVERED_SHOTS", "FREE_IDENTITIES", "CoveredShot", "MatteFigures", "MatteScore", "measure"]
+__all__ = ["PAINTED_SHOTS", "FREE_IDENTITIES", "PaintedShot", "MatteFigures", "MatteScore", "measure"]
 
 FREE_IDENTITIES = (21, 22, 23, 24, 25, 26)
 """Performers of whom the outline's constants were not measured (those were 1 to 10)."""
 
 
 @dataclass(frozen=True)
-class CoveredShot:
-    """A shot in which something is before the face.
+class PaintedShot:
+    """A shot of which some frames are painted.
 
     Attributes:
         what: In words.
         identity: Whose head.
         performance: What is played; a hand crosses in odd ones.
         frames: Of the performance, one after the other.
-        worn: What is worn all the time, instead of what crosses; None where something crosses.
+        crossed: Whether something crosses the face; only frames in which it does are scored.
+        worn: What is worn all the time, instead of what crosses.
+        painted: How many frames are painted, evenly over the shot.
         wanted: The lowest overlap of a learned matte that is good enough; None where nothing is asked.
     """
 
@@ -53,21 +55,24 @@ class CoveredShot:
     identity: int
     performance: int
     frames: tuple[int, ...] = tuple(range(32, 68))
+    crossed: bool = True
     worn: Worn | None = None
+    painted: int = 10
     wanted: float | None = None
 
-
-COVERED_SHOTS = (
-    CoveredShot("a hand crosses", 7, 7, wanted=0.93),
-    CoveredShot("a hand crosses", 3, 5, wanted=0.93),
-    CoveredShot("hair over the brow", 22, 45, worn="fringe"),
-    CoveredShot("glasses", 25, 51, worn="glasses"),
-)
 
 _FREE_FRAMES = tuple(range(4, 40))
 """One after the other, as a shot has them: landmarks are settled over the track before a matte is drawn."""
 
-_PAINTED = 10
+PAINTED_SHOTS = (
+    PaintedShot("nothing crosses", 21, 43, _FREE_FRAMES, crossed=False, painted=3, wanted=0.96),
+    PaintedShot("nothing crosses", 26, 53, _FREE_FRAMES, crossed=False, painted=3, wanted=0.96),
+    PaintedShot("a hand crosses", 7, 7, wanted=0.93),
+    PaintedShot("a hand crosses", 3, 5, wanted=0.93),
+    PaintedShot("hair over the brow", 22, 45, crossed=False, worn="fringe"),
+    PaintedShot("glasses", 25, 51, crossed=False, worn="glasses"),
+)
+
 _COVERED = 0.01
 _SHOT, _IDENTITY = "s", "performer"
 _Picture = npt.NDArray[np.float32]
@@ -162,7 +167,7 @@ def measure(
     *,
     side: int = 512,
     free: Sequence[int] = FREE_IDENTITIES,
-    covered: Sequence[CoveredShot] = COVERED_SHOTS,
+    painted: Sequence[PaintedShot] = PAINTED_SHOTS,
     free_frames: Sequence[int] = _FREE_FRAMES,
     iterations: int = DEFAULT_ITERATIONS,
     size: int = DEFAULT_SIZE,
@@ -176,7 +181,7 @@ def measure(
     Args:
         side: Of the pictures, in pixels; a face's square spans about 0.65 of it.
         free: Identities for frames in which nothing crosses.
-        covered: Shots in which something is before the face; ten frames of each are painted.
+        painted: Shots of which some frames are painted, and the others scored before and after.
         free_frames: Frames of each free performance.
         iterations: Of learning.
         size: Of the crops that are learned from.
@@ -193,7 +198,7 @@ def measure(
     learned: list[_Learned] = []
     beyond: list[npt.NDArray[np.float64]] = []
     found, searched = 0, 0
-    total = len(free) + len(covered)
+    total = len(free) + len(painted)
     with tempfile.TemporaryDirectory(prefix="understudy-mattes-") as name:
         for index, identity in enumerate(free):
             take = Take(2 * identity + 1, identity, (side, side), occluder=False)
@@ -203,14 +208,14 @@ def measure(
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
             if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
                 return None
-        for index, shot in enumerate(covered):
-            take = Take(shot.performance, shot.identity, (side, side), occluder=shot.worn is None, worn=shot.worn)
-            stage = _Stage.render(Path(name) / f"covered{index}", shot.identity, take, shot.frames, cache_folder)
+        for index, shot in enumerate(painted):
+            take = Take(shot.performance, shot.identity, (side, side), occluder=shot.crossed, worn=shot.worn)
+            stage = _Stage.render(Path(name) / f"painted{index}", shot.identity, take, shot.frames, cache_folder)
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
-            learned.append(_Learned(shot, *stage.learned(iterations, size)))
+            learned.append(_Learned(shot, *stage.learned(shot, iterations, size)))
             done = len(free) + index + 1
             message = f"{shot.what}, identity {shot.identity}"
-            if not on_progress(Progress("covered faces", done, total, message)) and done < total:
+            if not on_progress(Progress("painted shots", done, total, message)) and done < total:
                 return None
     mean = np.mean(beyond, axis=0) if beyond else np.zeros(0)
     return MatteFigures(
@@ -224,9 +229,9 @@ def measure(
 
 @dataclass(frozen=True, eq=False)
 class _Learned:
-    """A covered shot's frames that were not painted, before and after others were, and the CPU seconds of learning."""
+    """A shot's frames that were not painted, before and after others were, and the CPU seconds of learning."""
 
-    shot: CoveredShot
+    shot: PaintedShot
     before: list[_Overlap]
     after: list[_Overlap]
     seconds: float
@@ -277,15 +282,17 @@ class _Stage:
             made.append(_Overlap(number, _iou(soft, exact), soft - exact, float(exact.sum())))
         return made
 
-    def learned(self, iterations: int, size: int) -> tuple[list[_Overlap], list[_Overlap], float]:
-        """Frames that were not painted, before and after ten others were, and the CPU seconds of learning."""
+    def learned(
+        self, painted_shot: PaintedShot, iterations: int, size: int
+    ) -> tuple[list[_Overlap], list[_Overlap], float]:
+        """Frames that were not painted, before and after others were, and the CPU seconds of learning."""
         numbers = list(self.alignments)
-        painted = numbers[:: max(1, len(numbers) // _PAINTED)][:_PAINTED]
+        painted = numbers[:: max(1, len(numbers) // painted_shot.painted)][: painted_shot.painted]
         folder = self.folder.path.parent / "painted"
         for number in painted:
             write_frame(folder / f"painted.{number}.exr", Frame.of(self.truth[number].matte))
-        crossed = {number for number, frame in self.truth.items() if self._covered(frame) > _COVERED}
-        left_out = frozenset(painted) | frozenset(number for number in numbers if number not in crossed)
+        idle = {number for number in numbers if self._covered(self.truth[number]) <= _COVERED}
+        left_out = frozenset(painted) | (idle if painted_shot.crossed else frozenset())
         before = self.overlaps(open_mattes(self.folder, self.shot, _IDENTITY), left_out)
         begun = time.process_time()
         run_matte(
@@ -317,7 +324,7 @@ class _Stage:
 
 
 def _scores(free: Sequence[Sequence[_Overlap]], learned: Sequence[_Learned]) -> tuple[MatteScore, ...]:
-    """Of free frames, and of covered ones before and after their matte was learned; of those that there are."""
+    """Of drawn mattes, and of others before and after they were learned; of those that there are."""
     kinds: list[tuple[str, Sequence[Sequence[_Overlap]], float | None]] = (
         [("nothing crosses, drawn from landmarks", free, 0.96)] if any(free) else []
     )
