@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.faces.conftest import made_up_landmarks
+from understudy.bench.made_up_shot import average_head
 from understudy.color import DEFAULT_CONFIG
 from understudy.faces.face import Face, FoundFrame, append_found_frame, read_found_frames
 from understudy.geometry import Box
@@ -52,14 +52,15 @@ def made_up_shot(
 
     The face drifts by a pixel and a third from frame to frame, grows and turns; its square spans about 96 pixels.
     """
+    head, depths = average_head()
     monkeypatch.setattr(extract, "find_faces", lambda *_: True)
     made = create_project(folder / "project", DEFAULT_CONFIG)
     for index, plate in enumerate(plates):
         write_frame(folder / "plates" / f"s.{1001 + index}.exr", plate)
-        turn, side = np.radians(4.0 * index), 96.0 + index
+        turn, side = np.radians(4.0 * index), 96.5 + index
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        square = (made_up_landmarks() - 0.5) * side @ rotation.T + (101.3 * pixel_aspect + 1.34 * index, 84.7)
-        face = Face(1001 + index, square / (pixel_aspect, 1.0), np.zeros(478, np.float32), 0.9)
+        square = (head - 0.5) * side @ rotation.T + (101.3 * pixel_aspect + 1.34 * index, 84.7)
+        face = Face(1001 + index, square / (pixel_aspect, 1.0), (depths * side).astype(np.float32), 0.9)
         append_found_frame(made.faces_file("s"), FoundFrame(1001 + index, (face,), ""))
     made = made.save(made.with_shot("s", {"plate": "../plates/s.####.exr", "colorspace": colorspace}))
     made = made.save(made.with_identity("ben", {"role": "target"}))
@@ -73,7 +74,8 @@ def made_up_shot(
 
 def second_person(folder: ProjectFolder) -> None:
     """A smaller face at the top right in each frame of the shot that was searched: its square spans about 60 pixels."""
+    head, depths = average_head()
     for number, found in read_found_frames(folder.faces_file("s")).items():
-        square = (made_up_landmarks() - 0.5) * 60.0 + (160.0 + 0.7 * (number - 1001), 44.0)
-        other = Face(number, square, np.zeros(478, np.float32), 0.8)
+        square = (head - 0.5) * 60.0 + (160.0 + 0.7 * (number - 1001), 44.0)
+        other = Face(number, square, (depths * 60).astype(np.float32), 0.8)
         append_found_frame(folder.faces_file("s"), replace(found, faces=(*found.faces, other)))

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import SettingsError
-from understudy.faces.alignment import STABLE_LANDMARKS, fit_alignment, fit_motion, native_px
+from understudy.faces.alignment import STABLE_LANDMARKS, far_turn, fit_alignment, fit_motion, native_px
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, Face
 from understudy.faces.proportion import measured_face_scale
 from understudy.faces.steady import anchored
-from understudy.geometry import Box, Points, Transform, apply_transform, fit_similarity, inverse
+from understudy.geometry import Box, Points, Transform, apply_transform, compose, fit_similarity, inverse
 from understudy.jobs.finding import find_faces
 from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
@@ -241,8 +241,9 @@ class _Truth:
         moment = frame.moment
         blank = Moment(moment.yaw, moment.pitch, moment.roll, moment.x, moment.y, moment.z)
         skull, _ = frame.camera.plate_from_world(pose_figure(performer, blank).landmarks)
-        alignment = Alignment(number, fit_motion(landmarks), landmarks, 1.0, _pose(frame.head_rotation))
-        return _Truth(alignment, fit_motion(skull), seen)
+        pose = _pose(frame.head_rotation)
+        alignment = Alignment(number, fit_motion(landmarks), landmarks, 1.0, pose)
+        return _Truth(alignment, compose(far_turn(*pose[:2]), fit_motion(skull)), seen)
 
 
 def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None) -> dict[int, _Truth]:

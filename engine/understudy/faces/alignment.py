@@ -30,6 +30,7 @@ __all__ = [
     "STABLE_LANDMARKS",
     "align_face",
     "alignment_from_motion",
+    "far_turn",
     "fit_alignment",
     "fit_motion",
     "head_in_square",
@@ -48,6 +49,9 @@ The rest is for an open jaw, for hair and for the random shifts of training."""
 _CENTIMETRES = 15.33
 _MIDDLE_Y = 0.25
 """Height in the head's own centimetres that comes to the square's middle: above the face's, for the jaw's sake."""
+
+_TURNED, _MOST_TURNED = 30.0, 80.0
+"""Degrees of yaw or pitch up to which motion alone says how large a face is drawn, and to which poses are believed."""
 
 _SAME = 1e-4
 """A tenth of a pixel of a crop of 1024: what files round templates by is less."""
@@ -175,6 +179,22 @@ def alignment_from_motion(yaw: float, pitch: float) -> Transform:
     from_head = (about_y @ about_x).T
     anchors, stable = (_head_in_square(which, from_head) for which in (ANCHOR_LANDMARKS, STABLE_LANDMARKS))
     return compose(fit_similarity(anchors, template()), inverse(_fit_stable(stable)))
+
+
+def far_turn(yaw: float, pitch: float) -> Transform:
+    """What is put behind `fit_motion` when a head turns by more than 30 degrees: a similarity of the unit square.
+
+    The stable landmarks lie side by side and shrink together as a head turns, so that by them alone a face would be
+    drawn 1.6 times as large at 60 degrees, its chin out of the square. From 30 degrees on it grows and moves as the
+    anchors of an average head say, which lie above each other too: 1.2 times. Nearer to the front the error of the pose
+    would do more harm than it.
+
+    Args:
+        yaw: Degrees, as in `Alignment.pose`.
+        pitch: Degrees.
+    """
+    far, near = (np.clip((yaw, pitch), -most, most).tolist() for most in (_MOST_TURNED, _TURNED))
+    return compose(alignment_from_motion(*far), inverse(alignment_from_motion(*near)))
 
 
 def head_in_square(head: npt.NDArray[np.float64]) -> Points:

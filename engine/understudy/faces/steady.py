@@ -17,6 +17,7 @@ from understudy.faces.alignment import (
     ANCHOR_LANDMARKS,
     STABLE_LANDMARKS,
     alignment_from_motion,
+    far_turn,
     fit_alignment,
     fit_motion,
     template,
@@ -142,22 +143,28 @@ def anchored(alignments: Sequence[Alignment]) -> tuple[Alignment, ...]:
 
     It is the mean of what each frame's anchors ask for beside what they would in an average head that is turned so
     (`alignment_from_motion`), above all of frames that look ahead. So eyes and nose of all performers come to the same
-    place, whichever way they look, and how they move there is untouched.
+    place, whichever way they look, and how they move there is untouched. Heads that are turned far are kept within the
+    square (`far_turn`).
 
     Args:
         alignments: Of one track, by `fit_motion`.
     """
     if not alignments:
         return ()
+    turns = [far_turn(*one.pose[:2]) for one in alignments]
+    kept_within = [compose(turn, one.aligned_from_plate) for turn, one in zip(turns, alignments, strict=True)]
     placements, counts = [], []
-    for one in alignments:
-        anchors = apply_transform(one.aligned_from_plate, one.landmarks_plate[list(ANCHOR_LANDMARKS)])
-        expected = alignment_from_motion(*one.pose[:2])
+    for one, turn, transform in zip(alignments, turns, kept_within, strict=True):
+        anchors = apply_transform(transform, one.landmarks_plate[list(ANCHOR_LANDMARKS)])
+        expected = compose(alignment_from_motion(*one.pose[:2]), inverse(turn))
         placements.append(_placement(compose(inverse(expected), fit_similarity(anchors, template())), 1.0))
         turned = (one.pose[0] ** 2 + one.pose[1] ** 2) / _AHEAD**2
         counts.append(_LEAST_COUNT if one.is_filled else _LEAST_COUNT + math.exp(-turned / 2))
     beside = _transform(np.average(np.array(placements), axis=0, weights=counts), 1.0)
-    return tuple(replace(one, aligned_from_plate=compose(beside, one.aligned_from_plate)) for one in alignments)
+    return tuple(
+        replace(one, aligned_from_plate=compose(beside, transform))
+        for one, transform in zip(alignments, kept_within, strict=True)
+    )
 
 
 def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None) -> tuple[_Floats, _Floats]:
