@@ -50,7 +50,7 @@ _CENTIMETRES = 15.33
 _MIDDLE_Y = 0.25
 """Height in the head's own centimetres that comes to the square's middle: above the face's, for the jaw's sake."""
 
-_TURNED, _MOST_TURNED = 30.0, 80.0
+_TURNED, _MOST_TURNED = 40.0, 80.0
 """Degrees of yaw or pitch up to which motion alone says how large a face is drawn, and to which poses are believed."""
 
 _SAME = 1e-4
@@ -182,12 +182,12 @@ def alignment_from_motion(yaw: float, pitch: float) -> Transform:
 
 
 def far_turn(yaw: float, pitch: float) -> Transform:
-    """What is put behind `fit_motion` when a head turns by more than 30 degrees: a similarity of the unit square.
+    """What is put behind `fit_motion` when a head turns by more than 40 degrees: a similarity of the unit square.
 
     The stable landmarks lie side by side and shrink together as a head turns, so that by them alone a face would be
-    drawn 1.6 times as large at 60 degrees, its chin out of the square. From 30 degrees on it grows and moves as the
-    anchors of an average head say, which lie above each other too: 1.2 times. Nearer to the front the error of the pose
-    would do more harm than it.
+    drawn 1.6 times as large at 60 degrees, its chin out of the square. From 40 degrees on it grows and moves as the
+    anchors of an average head say, which lie above each other too: 1.3 times. Nearer to the front the error of the pose
+    would do more harm: a degree is half a per cent of the size.
 
     Args:
         yaw: Degrees, as in `Alignment.pose`.
