@@ -147,6 +147,19 @@ def test_a_covered_face_is_filled_in_with_little_confidence(head_at: FaceAt) -> 
     assert max(solved[n].confidence for n in wrong) < 0.5 * min(one.confidence for one in solved if not one.is_filled)
 
 
+def test_skin_that_looks_otherwise_in_each_frame_is_not_taken_for_covered(head_at: FaceAt) -> None:
+    shown = []
+    for n in range(12):
+        face = painted(head_at(n, 600, 300, 200), (0, 0))
+        assert face.view is not None
+        other = np.random.default_rng(n).permutation(texture().ravel()).reshape(VIEW_SIDE, VIEW_SIDE)
+        mixed = np.clip(128 + 0.75 * (face.view.pixels.astype(np.float64) - 128) + 0.6 * (other - 128), 0, 255)
+        shown.append(replace(face, view=replace(face.view, pixels=mixed.astype(np.uint8))))
+    solved = aligned_track(track(*shown))
+    assert not any(one.is_filled for one in solved)
+    assert min(one.confidence for one in solved) > 0.5 * min(face.score for face in shown)
+
+
 def test_measuring_can_be_watched_and_stopped(head_at: FaceAt, tmp_path: Path) -> None:
     shown = track(*(painted(head_at(n, 600 + n, 300, 200), (n % 3, 0)) for n in range(4)))
     left = [True, True, False]

@@ -26,8 +26,12 @@ _MOVE_ERROR = 0.8 * _PIXEL
 
 _OUTLYING = 1.5
 """Of its error from which a move counts less and less. At twice as much a shadow takes a cheek along."""
-_DOUBTED, _BELIEVED = 0.6, 0.95
+_DOUBTED, _TRUSTED = 0.6, 0.95
 """Likeness of skin below which a move counts nothing, and above which all."""
+
+_COVERED, _SEEN = 0.4, 0.7
+"""Median likeness of a landmark's skin to that in other frames, at which it is taken for covered, and for seen. Nine
+tenths of what a hand hides lie below 0.5, nine tenths of bare skin above, even in short takes of a fast head."""
 
 _GAPS = (1, 2, 3), (1, 3, 9, 27)
 """Frames between which moves are measured, first with the landmarks as they were found, then with better ones. Long
@@ -100,22 +104,22 @@ def settled_landmarks(
 def _belief(moves: Moves, before: _Floats) -> _Floats:
     """(N, 468): the median of a frame's likenesses to the others, which most of its neighbours must share."""
     belief = before.copy()
-    trust = _believed(moves.trust)
     for row in range(len(belief)):
-        own = trust[(moves.first == row) | (moves.second == row)]
+        own = moves.trust[(moves.first == row) | (moves.second == row)]
         if len(own):
-            belief[row] = np.median(own, axis=0)
+            belief[row] = _between(np.median(own, axis=0), _COVERED, _SEEN)
     return belief
 
 
-def _believed(likeness: _Floats) -> _Floats:
-    return np.asarray(np.clip((likeness - _DOUBTED) / (_BELIEVED - _DOUBTED), 0, 1))
+def _between(likeness: _Floats, low: float, high: float) -> _Floats:
+    """0 at `low` and below, 1 at `high` and above."""
+    return np.asarray(np.clip((likeness - low) / (high - low), 0, 1))
 
 
 def _settled(start: _Floats, found: _Floats, moves: Moves, belief: _Floats) -> _Floats:
     places = start
     error = (_MOVE_ERROR * np.sqrt(moves.second - moves.first))[:, None]
-    sure = _believed(moves.trust) ** 2 / error**2
+    sure = _between(moves.trust, _DOUBTED, _TRUSTED) ** 2 / error**2
     certain = np.maximum(belief, _LEAST_BELIEF) / _PLACE_ERROR**2
     for _ in range(_ROUNDS):
         apart = np.linalg.norm(places[moves.second] - places[moves.first] - moves.moved, axis=-1)

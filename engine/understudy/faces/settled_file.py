@@ -16,7 +16,7 @@ from understudy.faces.settle import Settled
 
 __all__ = ["digest_of", "read_settled", "write_settled"]
 
-_VERSION = "settled-1"
+_VERSION = "settled-2"
 _MOST_KEPT = 200
 """Files in a shot's folder; a shot has one for each part of each person's track, and old ones go."""
 

@@ -40,9 +40,8 @@ from understudy.geometry import (
 
 __all__ = ["aligned_track", "anchored", "looks_at", "measure_track"]
 
-_LOST = 0.3
-"""Share of its stable landmarks that must look as in other frames for a face to say where it lies; below, the track
-does. A face of which a hand hides a third has 0.3, and one that is shaken and half turned away 0.4."""
+_LOST = 0.5
+"""Share of its stable landmarks that must be seen for a face to say where it lies; below, the track does."""
 
 _NOISE, _LANDMARK_NOISE, _POSE_NOISE = 0.004, 0.01, 2.0
 """Most that settled places, sizes and rolls err by from frame to frame (in sides of the square, logarithms, radians), a
@@ -108,7 +107,7 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
     numbers = np.array([face.frame for face in run])
     rows = numbers - numbers[0]
     certainty = np.zeros(rows[-1] + 1)
-    certainty[rows] = np.where(belief < _LOST, 0, belief)
+    certainty[rows] = np.where(belief < _LOST, 0, belief**2)  # a hand draws the landmarks beside it along
     if not certainty.any():
         certainty[rows] = 1.0
     placements = np.zeros((len(certainty), 4))
@@ -124,7 +123,7 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
         shapes[row] = apply_transform(transforms[row], points).ravel()
     shapes = smoothed(shapes, certainty, np.full(shapes.shape[1], _LANDMARK_NOISE))
     poses = smoothed(poses, certainty, np.full(3, _POSE_NOISE))
-    confidence = _confidence(certainty, rows, np.array([face.score for face in run]))
+    confidence = _confidence(certainty, rows, belief * [face.score for face in run])
     return [
         Alignment(
             frame=int(numbers[0]) + row,
@@ -229,16 +228,18 @@ def _turned(angles: _Floats) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
-def _confidence(certainty: _Floats, rows: npt.NDArray[np.int_], scores: _Floats) -> _Floats:
-    """(N,): the detector's score times how much of the face is seen.
+def _confidence(certainty: _Floats, rows: npt.NDArray[np.int_], of_found: _Floats) -> _Floats:
+    """(N,): of found frames their own, where they count; filled ones have half of the nearest's, and less further away.
 
-    Filled frames have half of the nearest frame's, and less with each frame further away.
+    Args:
+        certainty: (N,) 0 in filled frames.
+        rows: (M,) the found frames among them.
+        of_found: (M,) the detector's score times how much of the face is seen.
     """
     places = np.arange(len(certainty))
     known = places[certainty > 0]
     own = np.zeros(len(certainty))
-    own[rows] = scores
-    own *= certainty
+    own[rows] = of_found
     nearest = known[np.abs(places[:, None] - known).argmin(axis=1)]
     far = np.abs(places - nearest)
     return np.asarray(np.where(far == 0, own, 0.5 * own[nearest] * np.maximum(0, 1 - far / (LONGEST_GAP + 1))))
