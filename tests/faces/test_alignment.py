@@ -7,7 +7,6 @@ from scipy.spatial.transform import Rotation
 from understudy.faces.alignment import (
     STABLE_LANDMARKS,
     alignment_from_motion,
-    far_turn,
     fit_alignment,
     fit_motion,
     is_template,
@@ -78,11 +77,19 @@ def test_a_template_is_known_by_its_values() -> None:
 @pytest.mark.parametrize("yaw", [45, 60, -60, 75])
 def test_a_head_that_is_turned_far_stays_in_its_square(yaw: float) -> None:
     points = turned(yaw, 0)
-    drawn = apply_transform(compose(far_turn(yaw, 0), fit_motion(points)), points[:468])
+    drawn = apply_transform(fit_motion(points, 1.0, yaw), points[:468])
     assert drawn[:, 1].min() > 0.05 and drawn[:, 1].max() < 1.04
     assert apply_transform(fit_motion(turned(60, 0)), turned(60, 0)[:468])[:, 1].max() > 1.1
 
 
-def test_a_turn_that_is_not_far_changes_nothing() -> None:
-    np.testing.assert_allclose(far_turn(39, -39), np.eye(3)[:2], atol=1e-12)
-    np.testing.assert_allclose(far_turn(120, 0), far_turn(80, 0))
+def test_the_pose_has_no_part_in_a_turn_that_is_not_far() -> None:
+    points = turned(25, 5)
+    np.testing.assert_allclose(fit_motion(points, 1.0, 35, -35), fit_motion(points), rtol=1e-9)
+
+
+def test_a_head_that_turns_further_and_further_is_drawn_without_a_jerk() -> None:
+    placed = []
+    for yaw in np.arange(20.0, 78.0):
+        points = turned(yaw, 0)
+        placed.append(apply_transform(fit_motion(points, 1.0, yaw), points[[133, 152]]))
+    assert np.abs(np.diff(placed, 2, axis=0)).max() < 0.001

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from understudy.color import DEFAULT_CONFIG
 from understudy.errors import SettingsError
-from understudy.faces.alignment import STABLE_LANDMARKS, far_turn, fit_alignment, fit_motion, native_px
+from understudy.faces.alignment import STABLE_LANDMARKS, fit_alignment, fit_motion, head_pose, native_px
 from understudy.faces.detect import FaceFinder
 from understudy.faces.face import Alignment, Face
 from understudy.faces.proportion import measured_face_scale
 from understudy.faces.steady import anchored
-from understudy.geometry import Box, Points, Transform, apply_transform, compose, fit_similarity, inverse
+from understudy.geometry import Box, Points, Transform, apply_transform, fit_similarity, inverse
 from understudy.jobs.finding import find_faces
 from understudy.jobs.found_tracks import read_found_tracks
 from understudy.jobs.shot import open_shot
@@ -43,7 +43,8 @@ class StagedShot:
     """A shot to render.
 
     Attributes:
-        kind: "free"; "shake", a head shaken twice a second by 15 degrees; or "covered", by a bar or a hand.
+        kind: "free"; "shake", a head shaken twice a second by 15 degrees; "turn", one that turns by 60 degrees to one
+            side and back in two seconds; or "covered", by a bar or a hand.
         identity: Whose head.
         performance: What it plays.
         frames: First and last frame of the performance.
@@ -59,6 +60,8 @@ SHOTS = (
     *(StagedShot("free", identity, 2 * identity + 3, (4, 39)) for identity in (25, 26, 27, 28, 37, 38)),
     StagedShot("shake", 25, 58, (0, 35)),
     StagedShot("shake", 38, 57, (0, 35)),
+    StagedShot("turn", 27, 59, (0, 48)),
+    StagedShot("turn", 37, 60, (0, 48)),
     StagedShot("covered", 26, 56, (26, 73)),
     StagedShot("covered", 28, 61, (26, 73)),
 )
@@ -67,6 +70,7 @@ SHOTS = (
 _CROP = 1024
 _FPS = 24.0
 _SHAKEN_DEGREES, _SHAKEN_CM, _SHAKEN_HZ = 15.0, 1.0, 2.0
+_TURNED_DEGREES, _TURNED_HZ = 60.0, 0.5
 _FILL = 0.8
 _COVERED = 0.9
 """Of the stable landmarks that must be seen for a frame not to count as covered."""
@@ -242,8 +246,8 @@ class _Truth:
         blank = Moment(moment.yaw, moment.pitch, moment.roll, moment.x, moment.y, moment.z)
         skull, _ = frame.camera.plate_from_world(pose_figure(performer, blank).landmarks)
         pose = _pose(frame.head_rotation)
-        alignment = Alignment(number, fit_motion(landmarks), landmarks, 1.0, pose)
-        return _Truth(alignment, compose(far_turn(*pose[:2]), fit_motion(skull)), seen)
+        alignment = Alignment(number, fit_motion(landmarks, 1.0, *pose[:2]), landmarks, 1.0, pose)
+        return _Truth(alignment, fit_motion(skull, 1.0, *pose[:2]), seen)
 
 
 def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None) -> dict[int, _Truth]:
@@ -258,6 +262,9 @@ def _rendered(shot: StagedShot, side: int, path: Path, cache_folder: Path | None
         if shot.kind == "shake":
             turn = math.sin(2 * math.pi * _SHAKEN_HZ * number / _FPS)
             moment = replace(moment, yaw=_SHAKEN_DEGREES * turn, x=moment.x + _SHAKEN_CM * turn)
+        if shot.kind == "turn":
+            turn = (1 - math.cos(2 * math.pi * _TURNED_HZ * number / _FPS)) / 2
+            moment = replace(moment, yaw=_TURNED_DEGREES * turn, pitch=moment.pitch / 2)
         rig = light_rig(take.lighting_seed, number / _FPS, take.light_gain, take.wetness)
         frame = render_frame(performer, moment, rig, take, number)
         write_frame(path / "plate" / f"plate.{1001 + number}.exr", Frame.of(frame.pixels))
@@ -310,7 +317,10 @@ def _measured(staged: StagedShot, truth: Mapping[int, _Truth], path: Path) -> tu
 
 def _by_itself(face: Face) -> Alignment:
     """How a face's own landmarks say that it moved."""
-    return Alignment(face.frame, fit_motion(face.landmarks_plate), face.landmarks_plate, face.score, (0.0, 0.0, 0.0))
+    pose = head_pose(face)
+    return Alignment(
+        face.frame, fit_motion(face.landmarks_plate, 1.0, *pose[:2]), face.landmarks_plate, face.score, pose
+    )
 
 
 def _errors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,7 +31,6 @@ __all__ = [
     "STABLE_LANDMARKS",
     "align_face",
     "alignment_from_motion",
-    "far_turn",
     "fit_alignment",
     "fit_motion",
     "head_in_square",
@@ -50,8 +50,9 @@ _CENTIMETRES = 15.33
 _MIDDLE_Y = 0.25
 """Height in the head's own centimetres that comes to the square's middle: above the face's, for the jaw's sake."""
 
-_TURNED, _MOST_TURNED = 40.0, 80.0
-"""Degrees of yaw or pitch up to which motion alone says how large a face is drawn, and to which poses are believed."""
+_FAR, _MOST_TURNED = (36.0, 44.0), 80.0
+"""Degrees between which a face that turns ceases to grow by its stable landmarks alone; and up to which poses are
+believed."""
 
 _SAME = 1e-4
 """A tenth of a pixel of a crop of 1024: what files round templates by is less."""
@@ -152,16 +153,23 @@ def fit_alignment(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transfo
     return compose(fit_similarity(anchors, template()), square_from_plate)
 
 
-def fit_motion(landmarks_plate: Points, pixel_aspect: float = 1.0) -> Transform:
+def fit_motion(landmarks_plate: Points, pixel_aspect: float = 1.0, yaw: float = 0.0, pitch: float = 0.0) -> Transform:
     """As `fit_alignment`, of the stable landmarks: steadier, about another place, and for each performer elsewhere.
+
+    The landmarks lie side by side and shrink together as a head turns, so that by them alone a face would be drawn 1.6
+    times as large at 60 degrees, its chin out of the square. From 40 degrees on it grows and moves as the anchors of an
+    average head say, which lie above each other too: 1.3 times. Nearer to the front the error of the pose would do more
+    harm: a degree is half a per cent of the size. Up to 36 degrees the pose has no part in it.
 
     Args:
         landmarks_plate: (478, 2) plate pixels.
         pixel_aspect: Of the plate.
+        yaw: Degrees, as in `Alignment.pose`.
+        pitch: Degrees.
     """
     square_from_plate = square_pixels_from_plate(pixel_aspect)
     stable = apply_transform(square_from_plate, landmarks_plate[list(STABLE_LANDMARKS)])
-    return compose(_fit_stable(stable), square_from_plate)
+    return compose(_far_turn(yaw, pitch), compose(_fit_stable(stable), square_from_plate))
 
 
 def alignment_from_motion(yaw: float, pitch: float) -> Transform:
@@ -173,28 +181,35 @@ def alignment_from_motion(yaw: float, pitch: float) -> Transform:
         yaw: Degrees, as in `Alignment.pose`.
         pitch: Degrees.
     """
-    across, up = np.radians((yaw, pitch))
-    about_x = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
-    about_y = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
-    from_head = (about_y @ about_x).T
+    return _anchors_beside_stable(_eased(yaw), _eased(pitch))
+
+
+def _far_turn(yaw: float, pitch: float) -> Transform:
+    """How otherwise a head is drawn that is turned far: a similarity of the unit square, none up to 36 degrees."""
+    most_yaw, most_pitch = np.clip((yaw, pitch), -_MOST_TURNED, _MOST_TURNED).tolist()
+    return compose(inverse(alignment_from_motion(yaw, pitch)), _anchors_beside_stable(most_yaw, most_pitch))
+
+
+def _eased(angle: float) -> float:
+    """The angle up to 36 degrees, then ever less of it, 40 from 44 on."""
+    first, last = _FAR
+    size = min(abs(angle), last)
+    return math.copysign(size - max(size - first, 0.0) ** 2 / (2 * (last - first)), angle)
+
+
+def _anchors_beside_stable(yaw: float, pitch: float) -> Transform:
+    """What `fit_alignment` does beside the stable landmarks alone, in an average head that is turned so."""
+    from_head = _from_head(yaw, pitch)
     anchors, stable = (_head_in_square(which, from_head) for which in (ANCHOR_LANDMARKS, STABLE_LANDMARKS))
     return compose(fit_similarity(anchors, template()), inverse(_fit_stable(stable)))
 
 
-def far_turn(yaw: float, pitch: float) -> Transform:
-    """What is put behind `fit_motion` when a head turns by more than 40 degrees: a similarity of the unit square.
-
-    The stable landmarks lie side by side and shrink together as a head turns, so that by them alone a face would be
-    drawn 1.6 times as large at 60 degrees, its chin out of the square. From 40 degrees on it grows and moves as the
-    anchors of an average head say, which lie above each other too: 1.3 times. Nearer to the front the error of the pose
-    would do more harm: a degree is half a per cent of the size.
-
-    Args:
-        yaw: Degrees, as in `Alignment.pose`.
-        pitch: Degrees.
-    """
-    far, near = (np.clip((yaw, pitch), -most, most).tolist() for most in (_MOST_TURNED, _TURNED))
-    return compose(alignment_from_motion(*far), inverse(alignment_from_motion(*near)))
+def _from_head(yaw: float, pitch: float) -> npt.NDArray[np.float64]:
+    """(3, 3) that turns rows of head coordinates."""
+    across, up = np.radians((yaw, pitch))
+    about_x = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
+    about_y = np.array([[np.cos(across), 0, np.sin(across)], [0, 1, 0], [-np.sin(across), 0, np.cos(across)]])
+    return np.asarray((about_y @ about_x).T)
 
 
 def head_in_square(head: npt.NDArray[np.float64]) -> Points:

@@ -17,7 +17,6 @@ from understudy.faces.alignment import (
     ANCHOR_LANDMARKS,
     STABLE_LANDMARKS,
     alignment_from_motion,
-    far_turn,
     fit_alignment,
     fit_motion,
     template,
@@ -60,10 +59,10 @@ def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None 
     """A track's alignments, steady over time, one for each frame from its first face to its last, ascending.
 
     Four steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
-    frames (`settled_landmarks`). Each frame's alignment is fitted to them, and position, size and roll are smoothed by
-    as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what is covered
-    counts less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in from the
-    frames around. Last, the whole track is moved in the square (`anchored`).
+    frames (`settled_landmarks`). Each frame's alignment is fitted to them (`fit_motion`), and position, size and roll
+    are smoothed by as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what
+    is covered counts less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in
+    from the frames around. Last, the whole track is moved in the square (`anchored`).
 
     Across a cut, a longer gap, or where the main person's track was lost and found again, nothing is carried.
 
@@ -110,19 +109,22 @@ def _aligned_run(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None)
     certainty[rows] = np.where(belief < _LOST, 0, belief**2)  # a hand draws the landmarks beside it along
     if not certainty.any():
         certainty[rows] = 1.0
+    poses = np.zeros((len(certainty), 3))
+    poses[rows] = _poses(run, landmarks, certainty[rows], pixel_aspect)
+    poses = smoothed(poses, certainty, np.full(3, _POSE_NOISE))
     placements = np.zeros((len(certainty), 4))
-    placements[rows] = [_placement(fit_motion(points, pixel_aspect), pixel_aspect) for points in landmarks]
+    placements[rows] = [
+        _placement(fit_motion(points, pixel_aspect, *_turned(pose)[:2]), pixel_aspect)
+        for points, pose in zip(landmarks, poses[rows], strict=True)
+    ]
     placements[rows, 3] = np.unwrap(placements[rows, 3])
     side = math.exp(float(np.median(placements[rows, 2])))
     steady = smoothed(placements, certainty, _NOISE * np.array([side, side, 1.0, 1.0]))
     transforms = [_transform(values, pixel_aspect) for values in steady]
     shapes = np.zeros((len(certainty), landmarks.shape[1] * 2))
-    poses = np.zeros((len(certainty), 3))
-    poses[rows] = _poses(run, landmarks, certainty[rows], pixel_aspect)
     for row, points in zip(rows, landmarks, strict=True):
         shapes[row] = apply_transform(transforms[row], points).ravel()
     shapes = smoothed(shapes, certainty, np.full(shapes.shape[1], _LANDMARK_NOISE))
-    poses = smoothed(poses, certainty, np.full(3, _POSE_NOISE))
     confidence = _confidence(certainty, rows, belief * [face.score for face in run])
     return [
         Alignment(
@@ -142,28 +144,22 @@ def anchored(alignments: Sequence[Alignment]) -> tuple[Alignment, ...]:
 
     It is the mean of what each frame's anchors ask for beside what they would in an average head that is turned so
     (`alignment_from_motion`), above all of frames that look ahead. So eyes and nose of all performers come to the same
-    place, whichever way they look, and how they move there is untouched. Heads that are turned far are kept within the
-    square (`far_turn`).
+    place, whichever way they look, and how they move there is untouched.
 
     Args:
         alignments: Of one track, by `fit_motion`.
     """
     if not alignments:
         return ()
-    turns = [far_turn(*one.pose[:2]) for one in alignments]
-    kept_within = [compose(turn, one.aligned_from_plate) for turn, one in zip(turns, alignments, strict=True)]
     placements, counts = [], []
-    for one, turn, transform in zip(alignments, turns, kept_within, strict=True):
-        anchors = apply_transform(transform, one.landmarks_plate[list(ANCHOR_LANDMARKS)])
-        expected = compose(alignment_from_motion(*one.pose[:2]), inverse(turn))
+    for one in alignments:
+        anchors = apply_transform(one.aligned_from_plate, one.landmarks_plate[list(ANCHOR_LANDMARKS)])
+        expected = alignment_from_motion(*one.pose[:2])
         placements.append(_placement(compose(inverse(expected), fit_similarity(anchors, template())), 1.0))
         turned = (one.pose[0] ** 2 + one.pose[1] ** 2) / _AHEAD**2
         counts.append(_LEAST_COUNT if one.is_filled else _LEAST_COUNT + math.exp(-turned / 2))
     beside = _transform(np.average(np.array(placements), axis=0, weights=counts), 1.0)
-    return tuple(
-        replace(one, aligned_from_plate=compose(beside, transform))
-        for one, transform in zip(alignments, kept_within, strict=True)
-    )
+    return tuple(replace(one, aligned_from_plate=compose(beside, one.aligned_from_plate)) for one in alignments)
 
 
 def _landmarks_and_belief(run: Sequence[Face], pixel_aspect: float, kept_in: Path | None) -> tuple[_Floats, _Floats]:
