@@ -44,7 +44,7 @@ def overlaps(*values: float) -> list[faces_mattes._Overlap]:
 
 
 def test_covered_shots_of_one_kind_are_scored_together_before_and_after_learning() -> None:
-    shots = [PaintedShot("a hand crosses", 1, 1, wanted=0.93)] * 2 + [PaintedShot("glasses", 2, 3, worn="glasses")]
+    shots = [PaintedShot("a hand crosses", 1, 1, wanted=0.93)] * 2 + [PaintedShot("glasses", 2, 3, before="glasses")]
     learned = [
         faces_mattes._Learned(shot, overlaps(0.4, 0.6), overlaps(value, value), 1.0)
         for shot, value in zip(shots, (0.92, 0.96, 0.9), strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +45,7 @@ class PaintedShot:
         identity: Whose head.
         performance: What is played; a hand crosses in odd ones.
         frames: Of the performance, one after the other.
-        crossed: Whether something crosses the face; only frames in which it does are scored.
-        worn: What is worn all the time, instead of what crosses.
+        before: What is before the face: "hand", or a bar, in some frames, and only those are scored; or what is worn.
         painted: How many frames are painted, evenly over the shot.
         wanted: The lowest overlap of a learned matte that is good enough; None where nothing is asked.
     """
@@ -55,22 +54,26 @@ class PaintedShot:
     identity: int
     performance: int
     frames: tuple[int, ...] = tuple(range(32, 68))
-    crossed: bool = True
-    worn: Worn | None = None
+    before: Literal["nothing", "hand"] | Worn = "hand"
     painted: int = 10
     wanted: float | None = None
+
+    @property
+    def worn(self) -> Worn | None:
+        """What is worn, if anything."""
+        return None if self.before == "nothing" or self.before == "hand" else self.before
 
 
 _FREE_FRAMES = tuple(range(4, 40))
 """One after the other, as a shot has them: landmarks are settled over the track before a matte is drawn."""
 
 PAINTED_SHOTS = (
-    PaintedShot("nothing crosses", 21, 43, _FREE_FRAMES, crossed=False, painted=3, wanted=0.96),
-    PaintedShot("nothing crosses", 26, 53, _FREE_FRAMES, crossed=False, painted=3, wanted=0.96),
+    PaintedShot("nothing crosses", 21, 43, _FREE_FRAMES, "nothing", painted=3, wanted=0.96),
+    PaintedShot("nothing crosses", 26, 53, _FREE_FRAMES, "nothing", painted=3, wanted=0.96),
     PaintedShot("a hand crosses", 7, 7, wanted=0.93),
     PaintedShot("a hand crosses", 3, 5, wanted=0.93),
-    PaintedShot("hair over the brow", 22, 45, crossed=False, worn="fringe"),
-    PaintedShot("glasses", 25, 51, crossed=False, worn="glasses"),
+    PaintedShot("hair over the brow", 22, 45, before="fringe"),
+    PaintedShot("glasses", 25, 51, before="glasses"),
 )
 
 _COVERED = 0.01
@@ -209,7 +212,7 @@ def measure(
             if not on_progress(Progress("free frames", index + 1, total, f"identity {identity}")):
                 return None
         for index, shot in enumerate(painted):
-            take = Take(shot.performance, shot.identity, (side, side), occluder=shot.crossed, worn=shot.worn)
+            take = Take(shot.performance, shot.identity, (side, side), occluder=shot.before == "hand", worn=shot.worn)
             stage = _Stage.render(Path(name) / f"painted{index}", shot.identity, take, shot.frames, cache_folder)
             found, searched = found + len(stage.alignments), searched + len(stage.truth)
             learned.append(_Learned(shot, *stage.learned(shot, iterations, size)))
@@ -292,7 +295,7 @@ class _Stage:
         for number in painted:
             write_frame(folder / f"painted.{number}.exr", Frame.of(self.truth[number].matte))
         idle = {number for number in numbers if self._covered(self.truth[number]) <= _COVERED}
-        left_out = frozenset(painted) | (idle if painted_shot.crossed else frozenset())
+        left_out = frozenset(painted) | (idle if painted_shot.before == "hand" else frozenset())
         before = self.overlaps(open_mattes(self.folder, self.shot, _IDENTITY), left_out)
         begun = time.process_time()
         run_matte(
