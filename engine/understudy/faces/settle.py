@@ -42,9 +42,6 @@ PASSES = len(_GAPS)
 
 _ROUNDS = 4
 
-_LEAST_BELIEF = 0.01
-"""Of the weight of a landmark that is covered: it must lie somewhere."""
-
 _Floats = npt.NDArray[np.float64]
 
 
@@ -97,7 +94,7 @@ def settled_landmarks(
             return None
         if len(moves.first):
             belief = _belief(moves, belief)
-            settled = _settled(settled, landmarks_view, moves, belief)
+            settled = _settled(settled, landmarks_view, moves)
     return Settled(settled, belief)
 
 
@@ -116,16 +113,15 @@ def _between(likeness: _Floats, low: float, high: float) -> _Floats:
     return np.asarray(np.clip((likeness - low) / (high - low), 0, 1))
 
 
-def _settled(start: _Floats, found: _Floats, moves: Moves, belief: _Floats) -> _Floats:
+def _settled(start: _Floats, found: _Floats, moves: Moves) -> _Floats:
     places = start
     error = (_MOVE_ERROR * np.sqrt(moves.second - moves.first))[:, None]
     sure = _between(moves.trust, _DOUBTED, _TRUSTED) ** 2 / error**2
-    certain = np.maximum(belief, _LEAST_BELIEF) / _PLACE_ERROR**2
     for _ in range(_ROUNDS):
         apart = np.linalg.norm(places[moves.second] - places[moves.first] - moves.moved, axis=-1)
         move_weight = sure / (1 + (apart / (_OUTLYING * error)) ** 2)
         off = np.linalg.norm(found - places, axis=-1)
-        place_weight = certain / np.maximum(1, off / _PLACE_ERROR)
+        place_weight = 1 / np.maximum(1, off / _PLACE_ERROR) / _PLACE_ERROR**2
         places = _least_squares(found, place_weight, moves, move_weight)
     return places
 
