@@ -47,7 +47,8 @@ def test_two_processes_learn_what_one_does_with_the_same_batch(run: Run, preset:
     started = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "engine")))}
     asked = [str(tmp_path / "script.py"), three.to_json(), str(tmp_path / "two")]
-    subprocess.run([*started, *asked], env=environment, check=True, capture_output=True, timeout=120)
+    done = subprocess.run([*started, *asked], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
     run("one", preset=three, until=4)
     one, two = (_weights(tmp_path / name) for name in ("one", "two"))
     torch.manual_seed(three.training.seed)
