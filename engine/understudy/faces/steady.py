@@ -22,6 +22,7 @@ from understudy.faces.alignment import (
     template,
 )
 from understudy.faces.face import Alignment, Face
+from understudy.faces.forehead import with_steady_forehead
 from understudy.faces.head_shape import head_poses
 from understudy.faces.settle import PASSES, Settled, settled_landmarks
 from understudy.faces.settled_file import digest_of, read_settled, write_settled
@@ -58,11 +59,12 @@ _Floats = npt.NDArray[np.float64]
 def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None = None) -> tuple[Alignment, ...]:
     """A track's alignments, steady over time, one for each frame from its first face to its last, ascending.
 
-    Four steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
+    Steps, each over all frames at once. Landmarks are settled by the motion of the skin that was measured between
     frames (`settled_landmarks`). Each frame's alignment is fitted to them (`fit_motion`), and position, size and roll
     are smoothed by as much as their own noise asks for (`smoothed`), the landmarks then within the aligned square; what
     is covered counts less. Frames without a face, at most 11 in a row, and those whose face is covered, are filled in
-    from the frames around. Last, the whole track is moved in the square (`anchored`).
+    from the frames around. Last, the forehead's edge is held on the skull (`with_steady_forehead`), and the whole track
+    moved in the square (`anchored`).
 
     Across a cut, a longer gap, or where the main person's track was lost and found again, nothing is carried.
 
@@ -71,7 +73,8 @@ def aligned_track(track: Track, pixel_aspect: float = 1.0, kept_in: Path | None 
         pixel_aspect: Of the plate.
         kept_in: A folder for the settled landmarks, which take 0.2 s of one core for each frame; None keeps nothing.
     """
-    return anchored([one for run in _runs(track) for one in _aligned_run(run, pixel_aspect, kept_in)])
+    moved = [one for run in _runs(track) for one in _aligned_run(run, pixel_aspect, kept_in)]
+    return anchored(with_steady_forehead(moved))
 
 
 def measure_track(track: Track, pixel_aspect: float, kept_in: Path, on_frame: OnFrame) -> bool:
