@@ -38,8 +38,8 @@ def with_steady_forehead(alignments: Sequence[Alignment]) -> tuple[Alignment, ..
     """The alignments with the landmarks of the forehead's upper edge as one rigid shape, which turns with the head.
 
     Where each lies on the head is found by least squares over all frames in which the face was found, its depth held
-    near the average head's. A raised brow lifts the mesh's edge by up to 4 % of the square, and no head's; the mean
-    over a track is right to 1 or 2 % (docs/decisions/0015-learned-mattes.md).
+    near the average head's. A raised brow lifts the mesh's edge by up to 4 % of the square, a head's not at all; the
+    mean over a track is right to 1 or 2 % (docs/decisions/0015-learned-mattes.md).
 
     Args:
         alignments: Of one track, by `fit_motion`.

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from scipy.linalg import solveh_banded
 
 from understudy.faces.skin import Moves, OnFrame, go_on, measure_moves
-from understudy.faces.view import VIEW_SIDE, FaceView
+from understudy.faces.view import VIEW_SIDE, VIEW_SPAN, FaceView
 
 __all__ = ["PASSES", "Settled", "settled_landmarks"]
 
-_PIXEL = VIEW_SIDE / (0.74 * 1024)
+_PIXEL = VIEW_SIDE / (VIEW_SPAN * 1024)
 """Of a crop of 1024, in pixels of a view."""
 
 _PLACE_ERROR = 16.0 * _PIXEL

@@ -21,13 +21,19 @@ from understudy.faces.sight import Sight
 from understudy.geometry import Box, Transform, compose, inverse
 from understudy.resample import source_region
 
-__all__ = ["VIEW_SIDE", "FaceView", "look_at"]
+__all__ = ["VIEW_SIDE", "VIEW_SPAN", "FaceView", "look_at"]
 
 VIEW_SIDE = 256
 """Pixels of a side. With 384, a shaken head errs by a tenth less, and following the skin costs 2.5 times as much."""
 
-_LEAST, _MOST = 0.13, 0.87
-"""Part of the model's square that a view shows: brows to chin, ear to ear, a little more than the landmarks."""
+VIEW_SPAN = 0.74
+"""What a side of a view spans, in sides of the model's square."""
+
+_LEFT, _TOP = 0.13, 0.05
+"""Where a view begins in the square: it reaches from ear to ear, and from below the hairline to below the mouth.
+
+Skin of the forehead says more of how a head moves than chin and neck do: when a view begins at 0.13 instead, a free
+head jitters by a tenth more (docs/decisions/0014-alignment-of-a-shot.md)."""
 
 _DARKEST = 0.02
 """Share of the view's mean below which light is taken for black."""
@@ -89,8 +95,8 @@ def look_at(sight: Sight, aligned_from_plate: Transform) -> FaceView | None:
         sight: The frame.
         aligned_from_plate: The face's alignment on its own.
     """
-    scale = VIEW_SIDE / (_MOST - _LEAST)
-    view_from_aligned = np.array([[scale, 0.0, -_LEAST * scale], [0.0, scale, -_LEAST * scale]])
+    scale = VIEW_SIDE / VIEW_SPAN
+    view_from_aligned = np.array([[scale, 0.0, -_LEFT * scale], [0.0, scale, -_TOP * scale]])
     view_from_plate = compose(view_from_aligned, aligned_from_plate)
     plate_from_view = inverse(view_from_plate)
     region = source_region(plate_from_view, Box(0, 0, VIEW_SIDE, VIEW_SIDE), sight.window)
