@@ -49,7 +49,7 @@ The rest is for an open jaw, for hair and for the random shifts of training."""
 
 _CENTIMETRES = 15.33
 _MIDDLE_Y = -0.6
-"""Height in the head's own centimetres that comes to the square's middle: of what a face spans at rest and in speech.
+"""Height in the head's own centimetres that comes to the square's middle: of what a face spans at rest.
 
 So mattes seldom come to the border, where they fade: over 960 frames of 40 synthetic performers their outline lies in
 that border (4 % of the square) with the forehead in one of 20, with the chin in one of 25

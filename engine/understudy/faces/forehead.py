@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from understudy.faces.alignment import square_from_head
 from understudy.faces.face import Alignment
@@ -24,7 +25,8 @@ _HEAD: dict[int, tuple[float, float, float]] = {
     332: (5.133, 7.486, 2.66),
     284: (6.279, 6.615, 1.426),
 }
-"""Landmark: x to the picture's right, y up, z towards the camera, in centimetres of an average head."""
+"""Landmark: x to the picture's right, y up, z towards the camera, in centimetres of an average head: MediaPipe's
+canonical face."""
 
 FOREHEAD_EDGE: tuple[int, ...] = tuple(_HEAD)
 """The landmarks along the hairline. No skin is followed there, and the mesh sees no edge either: it guesses."""
@@ -44,20 +46,24 @@ def with_steady_forehead(alignments: Sequence[Alignment]) -> tuple[Alignment, ..
     Args:
         alignments: Of one track, by `fit_motion`.
     """
-    counted = [one for one in alignments if not one.is_filled]
-    if not counted:
+    counted = np.array([not one.is_filled for one in alignments])
+    if not counted.any():
         return tuple(alignments)
-    edge, average = list(FOREHEAD_EDGE), np.array(list(_HEAD.values()))
-    turned = np.array([square_from_head(*one.pose[:2]) for one in counted])
-    seen = np.array([apply_transform(one.aligned_from_plate, one.landmarks_plate[edge]) for one in counted])
-    beside = seen - (average @ turned[:, :, :3].transpose(0, 2, 1) + turned[:, None, :, 3])
-    normal = np.einsum("nij,nik->jk", turned[:, :, :3], turned[:, :, :3])
+    edge, average = list(FOREHEAD_EDGE), np.array(list(_HEAD.values()), np.float64)
+    turned = np.array([square_from_head(*one.pose[:2]) for one in alignments])
+    seen = np.array([apply_transform(one.aligned_from_plate, one.landmarks_plate[edge]) for one in alignments])
+    beside, by = (seen - _shown(average, turned))[counted], turned[counted, :, :3]
+    normal = np.einsum("nij,nik->jk", by, by)
     normal += np.diag(_TRUST) * normal.trace() / 2
-    own = average + np.linalg.solve(normal, np.einsum("nij,nki->jk", turned[:, :, :3], beside)).T
+    own = average + np.linalg.solve(normal, np.einsum("nij,nki->jk", by, beside)).T
     made = []
-    for one in alignments:
-        in_square = square_from_head(*one.pose[:2])
+    for one, places in zip(alignments, _shown(own, turned), strict=True):
         landmarks = one.landmarks_plate.copy()
-        landmarks[edge] = apply_transform(inverse(one.aligned_from_plate), own @ in_square[:, :3].T + in_square[:, 3])
+        landmarks[edge] = apply_transform(inverse(one.aligned_from_plate), places)
         made.append(replace(one, landmarks_plate=landmarks))
     return tuple(made)
+
+
+def _shown(head: npt.NDArray[np.float64], turned: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(N, K, 2): where places on a head (K, 3) lie in the square, in each of N poses (N, 2, 4)."""
+    return np.asarray(head @ turned[:, :, :3].transpose(0, 2, 1) + turned[:, None, :, 3])
