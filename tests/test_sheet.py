@@ -17,6 +17,10 @@ def test_a_sheet_holds_every_picture_in_its_place(tmp_path: Path) -> None:
     assert read[28 + 24 + 10, 2 * 34 + 15].tolist() == [100, 100, 100]
 
 
+def test_without_names_there_is_no_line_of_them() -> None:
+    assert labelled_sheet(("", ""), [[np.zeros((20, 30, 3), np.uint8)] * 2]).shape == (24, 2 * 34 - 4, 3)
+
+
 def test_pictures_are_made_smaller_but_never_larger() -> None:
     assert fitted(np.zeros((100, 200, 3), np.uint8), 50).shape == (25, 50, 3)
     assert fitted(np.zeros((10, 20, 3), np.uint8), 50).shape == (10, 20, 3)

@@ -283,7 +283,13 @@ class Engine(EngineLink):
         return self._submit("identity", project, request)
 
     def faces(
-        self, project: StrPath, shot: str, *, sheet: bool = False, assign: Mapping[str, str] | None = None
+        self,
+        project: StrPath,
+        shot: str,
+        *,
+        sheet: bool = False,
+        assign: Mapping[str, str] | None = None,
+        cuts: Mapping[str, bool] | None = None,
     ) -> Job:
         """Starts listing the tracks of faces found in a shot, whose they are, and the crops made of them.
 
@@ -292,8 +298,11 @@ class Engine(EngineLink):
             shot: The shot.
             sheet: Also write a picture of the tracks.
             assign: Say first whose tracks are: {"2": "ben"}; "-" for nobody, "" to take back what was said.
+            cuts: Say first that a cut is there, {"1008": True}, or none; not together with `assign`, since tracks get
+                other numbers by a cut.
         """
-        return self._submit("faces", project, {"shot": shot, "sheet": sheet, "assign": assign and dict(assign)})
+        said = {"assign": assign and dict(assign), "cuts": cuts and dict(cuts)}
+        return self._submit("faces", project, {"shot": shot, "sheet": sheet, **said})
 
     def deliver(
         self,

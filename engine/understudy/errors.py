@@ -47,6 +47,9 @@ __all__ = [
     "near_names",
 ]
 
+_MOST_SHOWN = 14
+"""Names that are listed where one does not exist; of more, two less and how many there are beside."""
+
 
 class UnderstudyError(Exception):
     """Anything that Understudy reports to its user.
@@ -106,8 +109,9 @@ class UnknownNameError(SettingsError):
         if near:
             hint = f" Near: {', '.join(near)}."
         elif names:
-            shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-            hint = f" There is: {shown}."
+            shown = names if len(names) <= _MOST_SHOWN else names[: _MOST_SHOWN - 2]
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            hint = f" There is: {', '.join(shown)}{more}."
         else:
             hint = " There is none yet."
         ending = f" {cure}" if cure else ""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from understudy.durable import write_bytes
 from understudy.errors import WriteError
 
-__all__ = ["Picture", "fitted", "labelled_sheet", "write_png"]
+__all__ = ["Picture", "fitted", "labelled_sheet", "write_below", "write_png"]
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8 RGB, 0..255, display-encoded."""
@@ -49,27 +49,41 @@ def labelled_sheet(columns: Sequence[str], rows: Sequence[Sequence[Picture]], la
     """One picture of many: a line of column names, then the rows.
 
     Args:
-        columns: Name of each column; may be empty strings.
+        columns: Name of each column; where all are empty there is no line of them.
         rows: In each row one picture for each column, all of one size.
-        labels: Name of each row, written into its first picture; none when empty.
+        labels: Name of each row, written over its first picture; none when empty.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     height, width = rows[0][0].shape[:2]
+    above = _LABEL_HEIGHT if any(columns) else 0
     sheet = np.full(
-        (_LABEL_HEIGHT + len(rows) * (height + _GAP), len(columns) * (width + _GAP) - _GAP, 3), _BACKGROUND, np.uint8
+        (above + len(rows) * (height + _GAP), len(columns) * (width + _GAP) - _GAP, 3), _BACKGROUND, np.uint8
     )
     for index, name in enumerate(columns):
         _write_text(sheet, name, index * (width + _GAP) + 3, _LABEL_HEIGHT // 2, width)
     for line, row in enumerate(rows):
-        top = _LABEL_HEIGHT + line * (height + _GAP)
+        top = above + line * (height + _GAP)
         for index, picture in enumerate(row):
             left = index * (width + _GAP)
             sheet[top : top + height, left : left + width] = picture
         if labels:
-            _write_text(sheet, labels[line], 5, top + 12, width)
+            _write_text(sheet, labels[line], 5, top + 12, sheet.shape[1])
     return sheet
+
+
+def write_below(picture: Picture, text: str) -> None:
+    """Writes a few words into a picture's lower left corner, readable on anything.
+
+    Args:
+        picture: Changed.
+        text: Made smaller where it is long.
+    """
+    font, place = cv2.FONT_HERSHEY_SIMPLEX, (4, picture.shape[0] - 5)
+    size = 0.4 * min(1.0, picture.shape[1] / 128 * 18 / max(1, len(text)))
+    cv2.putText(picture, text, place, font, size, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(picture, text, place, font, size, (240, 240, 240), 1, cv2.LINE_AA)
 
 
 def write_png(path: Path, picture: Picture) -> None:

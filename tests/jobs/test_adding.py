@@ -41,9 +41,15 @@ def test_a_shot_says_what_its_plate_is_taken_to_be(folder: ProjectFolder, plates
 
 
 def test_a_shot_without_a_said_space_says_that_it_is_a_guess(folder: ProjectFolder, plates: Path) -> None:
-    facts = add_shot(folder, "sh010", plates).to_json()
+    facts = add_shot(folder, "sh010", plates, missing="skip").to_json()
     assert facts["is_guess"] and facts["reason"]
     assert facts["frames"] == "1001-1002,1004"
+
+
+def test_a_hole_in_the_plate_is_not_passed_over(folder: ProjectFolder, plates: Path) -> None:
+    with pytest.raises(MissingFrameError, match="lacks frame 1003; on disk is 1001-1002,1004"):
+        add_shot(folder, "sh010", plates)
+    assert add_shot(folder, "sh010", plates, frames="1001-1002,1004").to_json()["count"] == 3
 
 
 @pytest.mark.parametrize(
@@ -69,10 +75,10 @@ def test_what_cannot_be_used_changes_nothing(
 def test_a_planned_project_is_made_with_its_first_shot(tmp_path: Path, plates: Path) -> None:
     planned = planned_project(tmp_path / "new", DEFAULT_CONFIG)
     assert not planned.path.exists()
-    add_shot(planned, "sh010", plates, dry_run=True)
+    add_shot(planned, "sh010", plates, frames="1001", dry_run=True)
     assert not planned.path.exists()
-    add_shot(planned, "sh010", plates)
-    add_shot(planned, "sh020", plates)
+    add_shot(planned, "sh010", plates, frames="1001")
+    add_shot(planned, "sh020", plates, frames="1002")
     assert set(ProjectFolder.open(planned.path).project.shots) == {"sh010", "sh020"}
 
 
@@ -87,7 +93,9 @@ def test_a_hole_is_held_or_left_out(
 
 def test_results_of_a_log_plate_will_be_in_the_working_space(folder: ProjectFolder, plates: Path) -> None:
     for said, results in (("ACEScct", "ACEScg"), ("lin_ap0", "ACES2065-1")):
-        assert add_shot(folder, "sh010", plates, colorspace=said).to_json()["result_colorspace"] == results
+        assert (
+            add_shot(folder, "sh010", plates, frames="1001", colorspace=said).to_json()["result_colorspace"] == results
+        )
 
 
 def test_a_source_identity_needs_consent(folder: ProjectFolder) -> None:

@@ -20,7 +20,9 @@ from understudy.geometry import apply_transform, inverse
 from understudy.jobs.deliver import read_patch_move
 from understudy.jobs.extract import Extracted, run_extract
 from understudy.jobs.faces import describe_faces
+from understudy.jobs.found_tracks import warn_of_another
 from understudy.jobs.preview import preview_frame
+from understudy.jobs.shot import config_of
 from understudy.jobs.swap import open_swapper, run_swap
 from understudy.plates import read_frame, write_frame
 from understudy.settings.preset import load_preset
@@ -168,9 +170,9 @@ def test_the_list_tells_each_identity_and_what_lacks_a_crop(folder: ProjectFolde
     facts = describe_faces(folder, "s").to_json()
     assert [track["identity"] for track in facts["tracks"]] == ["", "ben"]
     assert facts["native_px"]["largest"] == pytest.approx(60, abs=1)
-    assert [faceset["without_crop"] for faceset in facts["facesets"]] == ["1001-1002", ""]
+    assert [(each["without_crop"], each["of_another"]) for each in facts["facesets"]] == [("", "1001-1002"), ("", "")]
     extract(folder)
-    assert [faceset.without_crop for faceset in describe_faces(folder, "s").facesets] == [(), ()]
+    assert [faceset.of_another for faceset in describe_faces(folder, "s").facesets] == [(), ()]
     assigned(folder, "2=")
     assert [track["identity"] for track in describe_faces(folder, "s").to_json()["tracks"]] == ["", ""]
 
@@ -180,17 +182,76 @@ def test_a_sheet_has_a_row_for_each_track(folder: ProjectFolder) -> None:
     assert sheet is not None
     picture = read_frame(sheet).rgb()
     cells = [
-        [
-            picture[28 + row * 148 + 30 : 28 + row * 148 + 140, column * 148 + 4 : column * 148 + 140]
-            for column in range(8)
-        ]
+        [picture[row * 148 + 30 : row * 148 + 120, column * 148 + 4 : column * 148 + 140] for column in range(8)]
         for row in range(2)
     ]
-    assert picture.shape[0] == 28 + 2 * 148
+    assert picture.shape[0] == 2 * 148
     for row in cells:
         assert all(cell.std() > 0.05 and 0.1 < cell.mean() < 0.9 for cell in row[:2])
         assert all(cell.max() == 0 for cell in row[2:])
     assert np.abs(cells[0][0] - cells[1][0]).mean() > 0.05
+
+
+def test_a_cut_that_was_not_seen_parts_two_people_who_changed_places(folder: ProjectFolder) -> None:
+    with pytest.raises(SettingsError, match="Say the cuts first"):
+        describe_faces(folder, "s", assign={1: "ben"}, cuts={1002: True})
+    with pytest.raises(SettingsError, match="No cut can be at 1001: shot 's' begins at 1001"):
+        describe_faces(folder, "s", cuts={1001: True})
+    assert len(describe_faces(folder, "s", cuts={1002: True}, dry_run=True).tracks) == 4
+    assert len(describe_faces(folder, "s").tracks) == 2
+    shot = describe_faces(folder, "s", cuts={1002: True})
+    assert (shot.cuts, sorted(track.frames for track in shot.tracks)) == ((1002,), [(1001,), (1001,), (1002,), (1002,)])
+    first, last = shot.tracks[:2], shot.tracks[2:]
+    large = next(track.number for track in first if track.frames == (1001,))
+    small = next(track.number for track in last if track.frames == (1002,))
+    describe_faces(folder, "s", assign={large: "ben", small: "ben"})
+    extract(folder)
+    assert native_px(folder) == [100, 60]
+    assert len(describe_faces(folder, "s", cuts={1002: False}).tracks) == 2
+    assert json.loads(folder.assignments_file("s").read_text())["cuts"] == {}
+
+
+def test_a_whip_pan_that_was_taken_for_a_cut_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made_up_shot(tmp_path, monkeypatch, [textured_plate(), textured_plate(2)])
+    (face,) = read_found_frames(folder.faces_file("s"))[1001].faces
+    for number, look in ((1001, (0.0, -3.0) * 24), (1002, (-3.0, 0.0) * 24)):
+        append_found_frame(folder.faces_file("s"), FoundFrame(number, (replace(face, frame=number),), "", look))
+    assert describe_faces(folder, "s").cuts == (1002,)
+    shot = describe_faces(folder, "s", cuts={1002: False})
+    assert (shot.cuts, [track.frames for track in shot.tracks]) == ((), [(1001, 1002)])
+    assert describe_faces(folder, "s").cuts == ()
+
+
+def test_training_says_which_crops_became_anothers(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
+    ben = Faceset.open(folder.faceset("ben"))
+    warn_of_another(folder, ben)
+    assert not caplog.records
+    describe_faces(folder, "s", assign={1: "anna"})
+    warn_of_another(folder, ben)
+    assert "Faceset ben holds another's face in 2 crops of shot s (1001-1002)" in caplog.text
+    assert "understudy extract s --identity ben" in caplog.text
+
+
+def test_one_face_for_two_names_is_told(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:
+    folder = folder.save(folder.with_identity("carl", {"role": "target"}))
+    extract(folder, "carl")
+    assert "the face that is taken for carl is in faceset ben too, frame 1001-1002" in caplog.text
+    caplog.clear()
+    describe_faces(folder, "s", assign={1: "carl"})
+    extract(folder, "carl")
+    assert "is in faceset ben too" not in caplog.text
+
+
+def test_a_crop_that_was_broken_is_made_again(folder: ProjectFolder) -> None:
+    path = folder.faceset("ben") / "crops" / "s.1001.exr"
+    path.unlink()
+    assert extract(folder).cropped == 1
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    faceset = Faceset.open(folder.faceset("ben"))
+    with pytest.raises(FacesetError, match=r"is missing or broken.* understudy extract s --identity ben"):
+        faceset.read_crop(faceset.records["s", 1001], config_of(folder))
+    assert (extract(folder).cropped, path.stat().st_size) == (1, len(whole))
 
 
 @pytest.mark.parametrize(

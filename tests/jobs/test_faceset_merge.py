@@ -77,20 +77,31 @@ def test_an_identity_without_faceset_gets_one(folder: ProjectFolder) -> None:
     assert len(Faceset.open(folder.faceset("both")).learned) == 5
 
 
-def test_a_shot_in_another_light_is_taken_over_under_another_name(folder: ProjectFolder) -> None:
-    faceset(folder, "anna2", [record(1, "sh010", stamp="other")], exposure=2.0)
-    made = merge_facesets(folder, "anna", ["anna2"])
+def test_a_shot_in_another_light_is_taken_over_under_another_name(folder: ProjectFolder, tmp_path: Path) -> None:
+    other = project(tmp_path / "q", anna2=SYNTHETIC)
+    there = str(faceset(other, "anna2", [record(1, "sh010", stamp="other")], exposure=2.0).folder)
+    made = merge_facesets(folder, "anna", [there])
     assert made[0].shots["sh010"] == "anna2.sh010"
     grown = Faceset.open(folder.faceset("anna"))
     assert {key for key in grown.learned if key[1] == 1} >= {("sh010", 1), ("anna2.sh010", 1)}
     assert grown.crop_path("anna2.sh010", 1).is_file()
-    assert merge_facesets(folder, "anna", ["anna2"])[0].copied == ()
+    assert merge_facesets(folder, "anna", [there])[0].copied == ()
 
 
-def test_two_crops_of_one_frame_are_a_clash(folder: ProjectFolder) -> None:
-    faceset(folder, "anna2", [record(1, "sh010", stamp="other")])
+def test_two_crops_of_one_frame_are_a_clash(folder: ProjectFolder, tmp_path: Path) -> None:
+    other = project(tmp_path / "q", anna2=SYNTHETIC)
+    there = faceset(other, "anna2", [record(1, "sh010", stamp="other")])
     with pytest.raises(SettingsError, match="have a crop of frame 1 of shot 'sh010'"):
-        merge_facesets(folder, "anna", ["anna2"])
+        merge_facesets(folder, "anna", [str(there.folder)])
+
+
+def test_within_a_project_a_shot_is_one_plate_and_the_grown_set_keeps_its_own_crops(folder: ProjectFolder) -> None:
+    faceset(folder, "anna2", [record(1, "sh010", stamp="other"), record(7, "sh010")], exposure=2.0)
+    (made,) = merge_facesets(folder, "anna", ["anna2"])
+    assert (made.shots, made.copied) == ({"sh010": "sh010"}, (("sh010", 7),))
+    grown = Faceset.open(folder.faceset("anna"))
+    assert grown.records["sh010", 1].stamp != "other" and set(grown.learned) == {("sh010", n) for n in (1, 2, 7)}
+    assert grown.shots["sh010"].training.gains == (1.0, 1.0, 1.0)
 
 
 def test_a_faceset_of_another_project_is_named_by_its_folder(folder: ProjectFolder, tmp_path: Path) -> None:

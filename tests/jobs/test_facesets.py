@@ -102,7 +102,7 @@ def test_keep_leaves_out_all_others_and_restore_brings_them_back(folder: Project
 
 def test_a_dry_run_tells_and_keeps_nothing(folder: ProjectFolder) -> None:
     told = curate(folder, choose_crops(folder, "anna", ["frame=1001"]), "drop", "x", dry_run=True)
-    assert told.changed == (("sh010", 1001),) and told.chosen[0].state == "left out"
+    assert told.changed == (("sh010", 1001),) and told.chosen[0].state == "left-out"
     assert not folder.faceset("anna").with_name("anna.curation.json").exists()
 
 

@@ -30,6 +30,13 @@ def faces(
             metavar="TRACK=NAME", help="Say whose a track is; 2=- for nobody, 2= to take it back. May be repeated."
         ),
     ] = None,
+    cut: Annotated[
+        list[int] | None,
+        typer.Option(metavar="FRAME", help="Say that a cut is there which was not seen: all tracks end before it."),
+    ] = None,
+    no_cut: Annotated[
+        list[int] | None, typer.Option(metavar="FRAME", help="Say that no cut is there, or take back that one is.")
+    ] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -37,7 +44,8 @@ def faces(
     from understudy.jobs.faces import describe_faces
 
     folder = ProjectFolder.open(context.obj)
-    facts = describe_faces(folder, shot, sheet and not dry_run, _assigned(assign or ()), dry_run).to_json()
+    cuts = dict.fromkeys(cut or (), True) | dict.fromkeys(no_cut or (), False)
+    facts = describe_faces(folder, shot, sheet and not dry_run, _assigned(assign or ()), cuts, dry_run).to_json()
     if as_json:
         print_json(facts)
         return
@@ -52,6 +60,8 @@ def faces(
         say(f"and {facts['more_tracks']} smaller tracks")
     if facts["without_face"]:
         say(f"no face in {facts['without_face']}")
+    if facts["cuts"]:
+        say(f"cut at {facts['cuts']}")
     if facts["filled"]:
         say(f"covered or not found, placed by the frames around: {facts['filled']}")
     if facts["native_px"]:
@@ -59,6 +69,7 @@ def faces(
         say(f"the main face spans {sizes['smallest']:.0f} to {sizes['largest']:.0f} plate pixels")
     for faceset in facts["facesets"]:
         lacks = f"; none of {faceset['without_crop']}" if faceset["without_crop"] else ""
+        lacks += f"; another's face in {faceset['of_another']}" if faceset["of_another"] else ""
         say(
             f"faceset {faceset['identity']}: {faceset['crops']} crops of {faceset['size']} px, "
             f"{faceset['enlarged']} enlarged{lacks}"

@@ -27,7 +27,7 @@ def extract(
     identity: Annotated[str, typer.Option(help="Whose face it is.")],
     frames: Annotated[str | None, _FRAMES] = None,
     preset: Annotated[str | None, PRESET] = None,
-    min_native: Annotated[int | None, typer.Option(metavar="PX", help="Leave out smaller faces.")] = None,
+    min_native: Annotated[int | None, typer.Option(metavar="PX", min=0, help="Leave out smaller faces.")] = None,
     settings: Annotated[list[str] | None, SETTINGS] = None,
     dry_run: Annotated[bool, DRY_RUN] = False,
     as_json: Annotated[bool, JSON] = False,

@@ -1,4 +1,4 @@
-"""Whose the faces of a shot are: what an artist said of its tracks, and the file that keeps it.
+"""Whose the faces of a shot are: what an artist said of its tracks and cuts, and the file that keeps it.
 
 An assignment is said of a track and kept of its faces: each gets a mark with its frame and place. Tracks are linked
 anew whenever more frames are searched, and their numbers are those of the day; the marks stay where the faces are.
@@ -10,7 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,9 +47,11 @@ class Assignments:
 
     Attributes:
         marks: Of each identity, and of `NOBODY`.
+        cuts: By frame, whether a cut is there, where the artist knows better than the pictures (`cut_frames`).
     """
 
     marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
+    cuts: Mapping[int, bool] = field(default_factory=dict)
 
     def identity_of(self, track: Track) -> str:
         """Whose a track is: what most of the marks on its faces say. `NOBODY`, or empty when nothing was said."""
@@ -90,7 +92,7 @@ class Assignments:
         for number, name in changes.items():
             if name:
                 marks.setdefault(name, []).extend(map(_mark_of, by_number[number].faces))
-        return Assignments({name: tuple(sorted(kept)) for name, kept in marks.items() if kept})
+        return replace(self, marks={name: tuple(sorted(kept)) for name, kept in marks.items() if kept})
 
     def _said_of(self, face: Face) -> tuple[str, Mark] | None:
         """The nearest mark that lies on a face, and whose it is."""
@@ -144,7 +146,8 @@ def read_assignments(path: Path) -> Assignments:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
         if values["schema"] != _SCHEMA:
             raise ValueError(f"its schema is {values['schema']}, and this version reads {_SCHEMA}")
-        return Assignments({str(name): tuple(map(_mark_from, marks)) for name, marks in values["identities"].items()})
+        marks = {str(name): tuple(map(_mark_from, marks)) for name, marks in values["identities"].items()}
+        return Assignments(marks, {int(frame): bool(is_there) for frame, is_there in values.get("cuts", {}).items()})
     except FileNotFoundError:
         return NOTHING_SAID
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -155,14 +158,15 @@ def read_assignments(path: Path) -> Assignments:
 
 
 def write_assignments(path: Path, assignments: Assignments) -> None:
-    """Writes a shot's assignments, one line for each identity; whole or not at all.
+    """Writes a shot's assignments, one line for each identity and one for the cuts; whole or not at all.
 
     Raises:
         WriteError: The file cannot be written.
     """
     lines = [f"{json.dumps(name)}: {json.dumps(marks)}" for name, marks in sorted(assignments.marks.items())]
     identities = ",\n  ".join(lines)
-    write_text(path, f'{{"schema": "{_SCHEMA}", "identities": {{\n  {identities}\n}}}}\n')
+    cuts = json.dumps(dict(sorted(assignments.cuts.items())))
+    write_text(path, f'{{"schema": "{_SCHEMA}", "cuts": {cuts}, "identities": {{\n  {identities}\n}}}}\n')
 
 
 def _beside(track: Track, tracks: Sequence[Track]) -> tuple[Track, ...]:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from understudy.color import ColorConfig, TrainingSpace
 from understudy.durable import append_line, write_text
-from understudy.errors import FacesetError, WriteError
+from understudy.errors import FacesetError, PlateError, WriteError
 from understudy.faces.alignment import is_template, native_px, template
 from understudy.faces.crop import FaceCrop
 from understudy.faces.curation import NOTHING_DECIDED, CropKey, Curation, read_curation
@@ -50,6 +50,7 @@ class CropRecord:
         face_rgb: Median colour inside the core matte: AP1, scene-linear.
         stamp: What it was made from and how; another stamp means that it must be made again.
         measures: Sharpness and look; None for a crop from before they were kept, which the next extract makes again.
+        file_bytes: Of the picture: another size is another, or a broken, file. 0 where it was not kept yet.
     """
 
     shot: str
@@ -58,6 +59,7 @@ class CropRecord:
     face_rgb: tuple[float, float, float]
     stamp: str
     measures: Measures | None = None
+    file_bytes: int = 0
 
     @property
     def frame(self) -> int:
@@ -86,6 +88,7 @@ class CropRecord:
             "native_px": round(self.native_px, 1),
             "face_rgb": list(self.face_rgb),
             "stamp": self.stamp,
+            "file_bytes": self.file_bytes,
             **(self.measures.to_json() if self.measures else {}),
         }
 
@@ -108,6 +111,7 @@ class CropRecord:
             (red, green, blue),
             str(values["stamp"]),
             Measures.from_json(values),
+            int(values.get("file_bytes", 0)),
         )
 
 
@@ -293,10 +297,11 @@ class Faceset:
         return self.folder / "crops" / f"{shot}.{frame:04d}.exr"
 
     def holds(self, shot: str, frame: int, stamp: str) -> bool:
-        """True when this crop is there, was made just so, and was measured."""
-        record = self.records.get((shot, frame))
-        is_so = record is not None and record.stamp == stamp and record.measures is not None
-        return is_so and self.crop_path(shot, frame).is_file()
+        """True when this crop is there, whole, was made just so, and was measured."""
+        record, path = self.records.get((shot, frame)), self.crop_path(shot, frame)
+        if record is None or record.stamp != stamp or record.measures is None or not path.is_file():
+            return False
+        return not record.file_bytes or path.stat().st_size == record.file_bytes
 
     def write_crop(self, shot: str, crop: FaceCrop, stamp: str, color: ColorConfig) -> None:
         """Writes a crop and then its line.
@@ -315,8 +320,9 @@ class Faceset:
         )
         pixels = np.dstack([color.working_from_ap1(crop.pixels), soft])
         frame = Frame.of(pixels, _CHANNELS, self._attributes(record, crop, color))
-        write_frame(self.crop_path(shot, crop.alignment.frame), frame)
-        self.add_record(record)
+        path = self.crop_path(shot, alignment.frame)
+        write_frame(path, frame)
+        self.add_record(replace(record, file_bytes=path.stat().st_size))
 
     def add_record(self, record: CropRecord) -> None:
         """Adds the line of a crop whose picture is there.
@@ -350,9 +356,17 @@ class Faceset:
         """A crop's pixels.
 
         Raises:
-            PlateError: The file is missing or broken.
+            FacesetError: The file is missing or broken.
         """
-        frame = read_frame(self.crop_path(record.shot, record.frame))
+        path = self.crop_path(record.shot, record.frame)
+        try:
+            frame = read_frame(path)
+        except PlateError as error:
+            raise FacesetError(
+                f"Crop {path} is missing or broken. Delete it if it is there, and make it again with: "
+                f"understudy extract {record.shot} --identity {self.identity}",
+                path=str(path),
+            ) from error
         return LoadedCrop(color.ap1_from_working(frame.rgb()), frame.channel("face.A"))
 
     def finished_shot(

@@ -21,6 +21,8 @@ LONGEST_GAP = 12
 _REMEMBERED, _BELIEVED = 4, 6
 """Faces from which a track's speed is told, and frames for which it is believed: heads turn back."""
 
+_NOTHING_SAID: Mapping[int, bool] = {}
+
 _Edges = tuple[float, float, float, float]
 """Left, top, right, bottom in plate pixels."""
 
@@ -51,17 +53,21 @@ class Track:
         return float(np.median([face.box[3] - face.box[1] for face in self.faces]))
 
 
-def link_tracks(found: Mapping[int, FoundFrame]) -> tuple[Track, ...]:
+def link_tracks(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOTHING_SAID) -> tuple[Track, ...]:
     """The shot's faces as tracks, the largest first.
 
     A face joins the track that is expected where it is: one whose last box, at most 12 frames ago, moved on as it
     moved before, overlaps it most; a track that stopped or turned is looked for where it was last. A face that
     overlaps none by a quarter (of the union) starts a new track, and so do all faces after a cut. Size is the sum of
     the boxes' heights over the frames.
+
+    Args:
+        found: The frames that were searched.
+        said: As `cut_frames` takes it.
     """
     tracks: list[list[Face]] = []
     open_tracks: list[list[Face]] = []
-    cuts = set(cut_frames(found))
+    cuts = set(cut_frames(found, said))
     for frame in sorted(found):
         open_tracks = [track for track in open_tracks if frame not in cuts and frame - track[-1].frame <= LONGEST_GAP]
         started = [[face] for face in _joining_none(open_tracks, found[frame].faces)]
@@ -71,10 +77,19 @@ def link_tracks(found: Mapping[int, FoundFrame]) -> tuple[Track, ...]:
     return tuple(Track(number, tuple(track)) for number, track in enumerate(ordered, start=1))
 
 
-def cut_frames(found: Mapping[int, FoundFrame]) -> tuple[int, ...]:
-    """The frames, ascending, whose picture does not go on from that of the frame searched before."""
-    frames = sorted(found)
-    return tuple(after for before, after in pairwise(frames) if is_cut(found[before].look, found[after].look))
+def cut_frames(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOTHING_SAID) -> tuple[int, ...]:
+    """The frames, ascending, whose picture does not go on from that of the frame searched before.
+
+    Args:
+        found: The frames that were searched.
+        said: By frame, whether an artist says that a cut is there; elsewhere the pictures say it.
+    """
+    cuts = []
+    for before, after in pairwise(sorted(found)):
+        words = [said[frame] for frame in said if before < frame <= after]
+        if any(words) or (not words and is_cut(found[before].look, found[after].look)):
+            cuts.append(after)
+    return tuple(cuts)
 
 
 def main_track(tracks: Sequence[Track]) -> Track | None:

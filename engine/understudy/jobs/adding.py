@@ -137,7 +137,7 @@ def add_shot(
         folder: The project; one of `planned_project` is made with its first shot.
         name: What the shot is called.
         plate: Path pattern with #### or %04d, one picture, or a movie.
-        frames: Such as 1001-1100; everything on disk when None.
+        frames: Such as 1001-1100; from the first on disk to the last when None.
         colorspace: Space, role or alias of the project's OCIO config; decided from the file when None.
         layer: Layer, part or view to take RGB from; the root when None.
         missing: What frames that are not on disk do: "error" stops, "hold" shows the nearest earlier one, "skip" leaves
@@ -151,7 +151,7 @@ def add_shot(
     """
     absolute = plate.expanduser().absolute()
     found = find_sequence(absolute)
-    chosen = parse_frames(frames) if frames else found.span if missing == "hold" else found.numbers
+    chosen = parse_frames(frames) if frames else found.numbers if missing == "skip" else found.span
     if colorspace is not None:
         config_of(folder).space(colorspace)
     values = {

@@ -12,14 +12,14 @@ import numpy as np
 
 from understudy.color import pinned_name
 from understudy.durable import sweep
-from understudy.errors import NoFaceError, PlateError, SettingsError
+from understudy.errors import FacesetError, NoFaceError, SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.crop import FaceCrop, crop_face, crop_region
 from understudy.faces.face import Alignment
 from understudy.faces.faceset import Faceset, Normalisation
 from understudy.jobs.extract_report import write_report
 from understudy.jobs.finding import find_faces, search_stamp
-from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice, warn_of_filled
+from understudy.jobs.found_tracks import read_found_tracks, warn_of_choice, warn_of_double, warn_of_filled
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot, check_free_space, open_shot
 from understudy.jobs.shot_mattes import ShotMattes, open_mattes
@@ -98,6 +98,7 @@ def run_extract(
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     tracks = read_found_tracks(folder, shot)
     warn_of_choice(tracks, identity)
+    warn_of_double(folder, tracks, identity)
     if not tracks.measure(identity, on_progress):
         return Extracted(None, 0, (), (), (), 0, 0, completed=False)
     solved = {number: one for number, one in tracks.alignments(identity).items() if number in set(chosen)}
@@ -138,7 +139,7 @@ def _reported(folder: ProjectFolder, identity: str) -> Path | None:
     """The report on the whole faceset; None, with a warning, when a crop of another shot of it cannot be read."""
     try:
         return write_report(folder, identity)
-    except PlateError as error:
+    except FacesetError as error:
         _LOGGER.warning("The report on faceset %s was not written: %s", identity, error.message)
         return None
 

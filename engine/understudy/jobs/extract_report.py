@@ -49,7 +49,7 @@ th{font-weight:600;border-bottom:1px solid #d5d8de}td:first-child,th:first-child
 .plots{display:flex;flex-wrap:wrap;gap:24px}.row{display:flex;flex-wrap:wrap;gap:6px}
 .row figure{width:96px;margin:4px 4px}figcaption{font-size:12px;color:#445;text-align:center;overflow-wrap:anywhere}
 .row img{display:block;width:96px;height:96px}
-.grid td,.grid th{padding:1px;text-align:center;font-size:12px;border:0}
+.grid td,.grid th{padding:1px;text-align:center;vertical-align:middle;font-size:12px;border:0}
 .cell{position:relative;width:88px;height:88px;
 background:repeating-linear-gradient(45deg,#eceef1 0 6px,#f7f8f9 6px 12px)}
 .cell img{width:88px;height:88px;display:block}.cell span{position:absolute;right:2px;bottom:2px;font-size:11px;

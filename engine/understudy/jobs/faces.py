@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from understudy.durable import sweep
+from understudy.errors import SettingsError
 from understudy.faces.alignment import native_px
 from understudy.faces.assignment import read_assignments, write_assignments
-from understudy.faces.face import Face
-from understudy.faces.faceset import CropRecord, Faceset
-from understudy.faces.track import Track
-from understudy.jobs.found_tracks import FoundTracks, read_found_tracks
+from understudy.faces.faceset import Faceset
+from understudy.faces.track import Track, cut_frames, link_tracks
+from understudy.jobs.found_tracks import FoundTracks, frames_of_another, read_found_tracks
 from understudy.jobs.shot import open_shot
 from understudy.jobs.track_sheet import write_track_sheet
 from understudy.plates import format_frames
@@ -37,8 +38,8 @@ class CropsOfShot:
         size: Side of the model's square, in pixels.
         crops: How many there are of this shot.
         enlarged: How many of them span fewer plate pixels than `size`.
-        without_crop: Frames in which a face of the identity was found, but of which there is no crop: none at all, or
-            one of another face.
+        without_crop: Frames in which a face of the identity was found, but of which there is no crop.
+        of_another: Frames whose crop is of a face that is not the identity's by now.
     """
 
     identity: str
@@ -46,10 +47,12 @@ class CropsOfShot:
     crops: int
     enlarged: int
     without_crop: tuple[int, ...]
+    of_another: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {**vars(self), "without_crop": _range(self.without_crop)}
+        ranges = {"without_crop": _range(self.without_crop), "of_another": _range(self.of_another)}
+        return {**vars(self), **ranges}
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class FacesOfShot:
         searched: Frames in which faces were searched for.
         without_face: Those in which there is none.
         filled: Frames in which the main face is covered or was not found, and the frames around say where it is.
+        cuts: Frames before which all tracks end, since the picture does not go on or somebody said so.
         tracks: The largest first.
         identities: Whose each of them is, by its number: an identity, "-" for nobody, or empty when nothing was said.
         native_px: How many plate pixels the square of the main face spans, by frame: of the identity that has the
@@ -95,6 +99,7 @@ class FacesOfShot:
     searched: tuple[int, ...]
     without_face: tuple[int, ...]
     filled: tuple[int, ...]
+    cuts: tuple[int, ...]
     tracks: tuple[Track, ...]
     identities: dict[int, str]
     native_px: dict[int, float]
@@ -111,6 +116,7 @@ class FacesOfShot:
             "searched": _range(self.searched),
             "without_face": _range(self.without_face),
             "filled": _range(self.filled),
+            "cuts": _range(self.cuts),
             "tracks": [
                 {
                     "track": track.number,
@@ -140,6 +146,7 @@ def describe_faces(
     shot_name: str,
     with_sheet: bool = False,
     assign: Mapping[int, str] | None = None,
+    cuts: Mapping[int, bool] | None = None,
     dry_run: bool = False,
 ) -> FacesOfShot:
     """The faces found in a shot so far, and the crops made of them. A shot that was not searched has none.
@@ -150,15 +157,23 @@ def describe_faces(
         with_sheet: Also write a picture of the largest tracks, `shots/SHOT/tracks.png`.
         assign: Say first whose tracks are: an identity by number of the track, "-" for nobody, or an empty text to take
             back what was said. It is kept in `shots/SHOT/assignments.json`.
-        dry_run: Keep no assignment, and tell what they would be.
+        cuts: Say first, by frame, that a cut is there which was not seen, or that none is. Kept there too.
+        dry_run: Keep nothing of both, and tell what would be.
 
     Raises:
         UnknownNameError: The project has no such identity, or the shot no such track.
-        SettingsError: Two tracks that share a frame are given to one identity.
+        SettingsError: Two tracks that share a frame are given to one identity, a cut is no frame of the shot, or cuts
+            and assignments are said at once: tracks get other numbers by a cut.
         UnderstudyError: The shot's plate, its faces or a faceset cannot be read.
     """
     shot = open_shot(folder, shot_name)
+    if assign and cuts:
+        raise SettingsError(
+            "Tracks get other numbers by a cut. Say the cuts first; then look at the list, and say whose tracks are."
+        )
     tracks = read_found_tracks(folder, shot)
+    if cuts:
+        tracks = _with_cuts(folder, tracks, cuts, dry_run)
     if assign:
         tracks = _assigned(folder, tracks, assign, dry_run)
     main = tracks.alignments(next(iter(tracks.assigned), None))
@@ -170,6 +185,7 @@ def describe_faces(
         searched=tuple(tracks.found),
         without_face=tuple(number for number, one in tracks.found.items() if not one.faces),
         filled=tuple(number for number, one in main.items() if one.is_filled),
+        cuts=tracks.cuts,
         tracks=tracks.tracks,
         identities={track.number: tracks.assignments.identity_of(track) for track in tracks.tracks},
         native_px={number: native_px(one.aligned_from_plate) for number, one in main.items()},
@@ -201,6 +217,29 @@ def _assigned(folder: ProjectFolder, tracks: FoundTracks, assign: Mapping[int, s
     return after
 
 
+def _with_cuts(folder: ProjectFolder, tracks: FoundTracks, cuts: Mapping[int, bool], dry_run: bool) -> FoundTracks:
+    """The tracks as they are with these cuts, on disk too; what was said of the faces stays with them."""
+    first, *others = tracks.shot.frames
+    for frame in cuts:
+        if frame not in others:
+            where = f"frames {format_frames(tuple(others))}" if others else "no frame, since it has one"
+            raise SettingsError(
+                f"No cut can be at {frame}: shot '{tracks.shot.name}' begins at {first}, and can have cuts at {where}.",
+                shot=tracks.shot.name,
+            )
+    path = folder.assignments_file(tracks.shot.name)
+    with contextlib.nullcontext() if dry_run else sole_writer(folder.path):
+        kept = read_assignments(path)
+        seen = cut_frames(tracks.found)
+        said = {**kept.cuts, **cuts}
+        needed = {frame: is_there for frame, is_there in said.items() if is_there != (frame in seen)}
+        after = replace(kept, cuts=needed)
+        if not dry_run:
+            sweep(path.parent)
+            write_assignments(path, after)
+    return replace(tracks, tracks=link_tracks(tracks.found, after.cuts), assignments=after)
+
+
 def _facesets(folder: ProjectFolder, tracks: FoundTracks) -> tuple[CropsOfShot, ...]:
     holding = []
     for identity in folder.project.identities:
@@ -210,9 +249,10 @@ def _facesets(folder: ProjectFolder, tracks: FoundTracks) -> tuple[CropsOfShot, 
         own = {record.frame: record for record in faceset.records.values() if record.shot == tracks.shot.name}
         if own:
             enlarged = sum(record.native_px < faceset.size for record in own.values())
-            found = {face.frame: face for track in reversed(tracks.of(identity)) for face in track.faces}
-            without = tuple(n for n in sorted(found) if n not in own or not _is_of(own[n], found[n]))
-            holding.append(CropsOfShot(identity, faceset.size, len(own), enlarged, without))
+            found = {face.frame for track in tracks.of(identity) for face in track.faces}
+            without = tuple(sorted(found - own.keys()))
+            others = frames_of_another(own, identity, tracks.tracks, tracks.assignments)
+            holding.append(CropsOfShot(identity, faceset.size, len(own), enlarged, without, others))
     return tuple(holding)
 
 
@@ -229,13 +269,6 @@ def _mattes(folder: ProjectFolder, shot: str) -> tuple[MatteOfShot, ...]:
         MatteOfShot(name, tuple(values.get("frames", ())), int(values.get("iteration", 0)), is_taken)
         for name, values in facts.items()
     )
-
-
-def _is_of(record: CropRecord, face: Face) -> bool:
-    """True when a crop is of this face, and not of another in the same frame, from before an assignment was changed."""
-    left, top, right, bottom = face.box
-    x, y = record.alignment.landmarks_plate.mean(axis=0)
-    return bool(left <= x <= right and top <= y <= bottom)
 
 
 def _range(frames: tuple[int, ...]) -> str:

@@ -23,7 +23,7 @@ class ListedCrop:
 
     Attributes:
         record: The crop.
-        state: "used", "held out" or "left out".
+        state: "used", "held-out" or "left-out".
         sharpness: 0..1.
         similarity: 0..1: how like its most similar neighbour in the set is; NaN when it was not worked out.
     """
@@ -155,5 +155,5 @@ def _condition(text: str) -> Condition:
 def _text_test(text: str, field: str, sign: str, value: str) -> Callable[[ListedCrop], bool]:
     if sign not in ("=", "!="):
         raise SettingsError(f"--where '{text[:80]}': {field} is compared with = or !=, with * for any letters.")
-    pattern = value.replace("-", " ") if field == "state" else value
+    pattern = value.replace(" ", "-") if field == "state" else value
     return lambda crop: fnmatch.fnmatchcase(_TEXTS[field](crop), pattern) == (sign == "=")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from understudy.errors import FacesetError
+from understudy.errors import FacesetError, SettingsError
 from understudy.faces.coverage import POSE_REACH, PoseCell, cell_of, out_of_reach
 from understudy.faces.faceset import CropRecord, Faceset
 from understudy.plates import format_frames
@@ -61,12 +61,17 @@ def gaps_for_shot(folder: ProjectFolder, source: str, shot: str) -> tuple[Gap, .
 
     Raises:
         UnknownNameError: The project has no such identity or shot.
+        SettingsError: The identity is a target.
         FacesetError: The source has no faceset, or no target identity has crops of the shot.
     """
-    folder.identity(source)
+    if folder.identity(source).role == "target":
+        raise SettingsError(
+            f"'{source}' is a target identity: its faces go. Ask what a shot needs of a source identity.",
+            identity=source,
+        )
     folder.shot(shot)
     own = Faceset.open(folder.faceset(source))
-    targets = [target for target in _facesets(folder, "target") if shot in target.shots and target.identity != source]
+    targets = [target for target in _facesets(folder, "target") if shot in target.shots]
     if not targets:
         raise FacesetError(
             f"No target identity has crops of shot '{shot}', so what it needs is not known. Run: understudy extract "

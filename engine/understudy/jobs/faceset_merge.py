@@ -49,6 +49,10 @@ class _Other:
     project: ProjectFolder
     identity: str
 
+    def is_of(self, folder: ProjectFolder) -> bool:
+        """True when it is of this project, where a shot's name means one plate."""
+        return self.project.path.resolve() == folder.path.resolve()
+
 
 def merge_facesets(
     folder: ProjectFolder, into: str, others: Sequence[str], dry_run: bool = False
@@ -56,7 +60,8 @@ def merge_facesets(
     """Copies the crops of other facesets into an identity's, with their training spaces and what was decided of them.
 
     The others stay as they are. A shot whose name both have, but not with the same plate space and gains, is taken over
-    under the name `OTHER.SHOT`. A kill leaves a faceset with a part of the crops; the same command goes on.
+    under the name `OTHER.SHOT`; within one project a name means one plate, and where both have a frame of it the grown
+    set keeps its own. A kill leaves a faceset with a part of the crops; the same command goes on.
 
     Args:
         folder: The project.
@@ -95,22 +100,25 @@ def merge_facesets(
 def _merged(folder: ProjectFolder, own: Faceset, other: _Other, dry_run: bool) -> tuple[MergedFaceset, Faceset]:
     """What came of one faceset, and the grown one."""
     source = other.faceset
-    shots = _shot_names(own, other)
+    shots = {name: name for name in source.shots} if other.is_of(folder) else _shot_names(own, other)
     records = {
         (shots[shot], frame): replace(record, shot=shots[shot]) for (shot, frame), record in source.records.items()
     }
     for key, record in records.items():
         there = own.records.get(key)
-        if there is not None and there.stamp != record.stamp:
+        if there is not None and there.stamp != record.stamp and not other.is_of(folder):
             raise SettingsError(
                 f"Both '{own.identity}' and {source.folder} have a crop of frame {key[1]} of shot '{key[0]}', made "
                 f"differently. Extract that shot anew in one of them, or leave it out of one.",
                 shot=key[0],
                 frame=key[1],
             )
+    if other.is_of(folder):  # of one plate, the grown set's own crops and space stay
+        records = {key: one for key, one in records.items() if key not in own.records or own.holds(*key, one.stamp)}
     missing = [key for key, one in records.items() if not own.holds(*key, one.stamp)]
     merged = MergedFaceset(source.folder, shots, tuple(missing), len(records) - len(missing))
     entries = {shots[name]: entry for name, entry in source.shots.items()}
+    entries |= {name: entry for name, entry in own.shots.items() if other.is_of(folder) and name in entries}
     if dry_run:
         return merged, replace(own, shots={**own.shots, **entries}, records={**own.records, **records})
     own = own.with_shots(entries)

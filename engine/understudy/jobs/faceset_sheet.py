@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from understudy.color import ColorConfig
@@ -16,7 +15,7 @@ from understudy.faces.faceset import CropRecord, Faceset
 from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import config_of
 from understudy.settings.project import ProjectFolder
-from understudy.sheet import Picture, fitted, labelled_sheet, write_png
+from understudy.sheet import Picture, fitted, labelled_sheet, write_below, write_png
 
 __all__ = ["crop_pictures", "showpiece", "write_faceset_sheet"]
 
@@ -43,7 +42,7 @@ def write_faceset_sheet(
 
     Raises:
         FacesetError: There is no faceset, or no crop to show.
-        PlateError: A crop cannot be read.
+        FacesetError: A crop cannot be read.
         WriteError: The picture cannot be written.
     """
     faceset, color = Faceset.open(folder.faceset(identity)), config_of(folder)
@@ -58,7 +57,7 @@ def write_faceset_sheet(
         records = [records[index] for index in np.linspace(0, len(records) - 1, most).round().astype(int)]
     cells = crop_pictures(faceset, records, color, _WIDTH)
     for cell, record in zip(cells, records, strict=True):
-        _write_below(cell, f"{record.shot} {record.frame}")
+        write_below(cell, f"{record.shot} {record.frame}")
     cells += [np.zeros_like(cells[0])] * (-len(cells) % _COLUMNS)
     rows = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
     path = faceset.folder / "sheet.png"
@@ -70,7 +69,7 @@ def crop_pictures(faceset: Faceset, records: Sequence[CropRecord], color: ColorC
     """Each crop with its shot's exposure normalised, at most `width` pixels wide, as the config's display shows it.
 
     Raises:
-        PlateError: A crop cannot be read.
+        FacesetError: A crop cannot be read.
     """
 
     def picture(index: int) -> Picture:
@@ -102,7 +101,7 @@ def _write_pose_sheet(faceset: Faceset, records: Sequence[CropRecord], color: Co
         row = []
         for yaw in YAWS:
             picture = shown.get(PoseCell(yaw, pitch), empty).copy()
-            _write_below(picture, str(len(members[PoseCell(yaw, pitch)]) or "none"))
+            write_below(picture, str(len(members[PoseCell(yaw, pitch)]) or "none"))
             row.append(picture)
         rows.append(row)
     names = [f"pitch {pitch:+d}" for pitch in PITCHES]
@@ -115,11 +114,3 @@ def _hatched(side: int) -> Picture:
     y, x = np.mgrid[0:side, 0:side]
     stripes = np.where((x + y) % 16 < 4, _HATCH, _DARK).astype(np.uint8)
     return np.repeat(stripes[..., None], 3, axis=2)
-
-
-def _write_below(picture: Picture, text: str) -> None:
-    """Writes a few words into the lower left corner, readable on any picture."""
-    font, place = cv2.FONT_HERSHEY_SIMPLEX, (4, picture.shape[0] - 5)
-    size = 0.4 * min(1.0, picture.shape[1] / 128 * 18 / max(1, len(text)))
-    cv2.putText(picture, text, place, font, size, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(picture, text, place, font, size, (240, 240, 240), 1, cv2.LINE_AA)

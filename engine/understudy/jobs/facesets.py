@@ -107,7 +107,7 @@ def choose_crops(
     chosen = sorted_crops([crop for crop in crops if all(one.holds(crop) for one in conditions)], sort)
     if duplicates is None:
         return CuratedFaceset(faceset, tuple(chosen))
-    chosen = [crop for crop in chosen if crop.state != "left out"]
+    chosen = [crop for crop in chosen if crop.state != "left-out"]
     best_first = sorted(range(len(chosen)), key=lambda index: -_worth(chosen[index]))
     rows = likeness([(crop.record.alignment, measures[crop.record.key]) for crop in chosen])
     groups = tuple(tuple(chosen[index] for index in group) for group in alike_groups(rows, duplicates, best_first))
@@ -233,7 +233,7 @@ def _measures(folder: ProjectFolder, faceset: Faceset) -> dict[CropKey, Measures
 
 def _with_similarity(crops: Sequence[ListedCrop], measures: dict[CropKey, Measures]) -> list[ListedCrop]:
     """The crops with how like their nearest neighbour is; those left out already have none and are none."""
-    compared = [crop for crop in crops if crop.state != "left out"]
+    compared = [crop for crop in crops if crop.state != "left-out"]
     rows = likeness([(crop.record.alignment, measures[crop.record.key]) for crop in compared])
     distances, _ = nearest_crops(rows)
     near = {crop.record.key: similarity_of(float(one)) for crop, one in zip(compared, distances, strict=True)}
@@ -247,8 +247,8 @@ def _worth(crop: ListedCrop) -> float:
 
 def _state(curation: Curation, key: CropKey) -> str:
     if key in curation.left_out:
-        return "left out"
-    return "held out" if key in curation.held_out else "used"
+        return "left-out"
+    return "held-out" if key in curation.held_out else "used"
 
 
 def _amount(amount: str, of: int, identity: str) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from understudy.errors import NoFaceError
-from understudy.faces.assignment import Assignments, read_assignments, tracks_of
+from understudy.faces.assignment import NOTHING_SAID, Assignments, read_assignments, tracks_of
 from understudy.faces.face import Alignment, FoundFrame, read_found_frames
+from understudy.faces.faceset import CropRecord, Faceset
 from understudy.faces.guided import ArtistTracks
 from understudy.faces.steady import aligned_track, looks_at, measure_track
 from understudy.faces.track import Track, cut_frames, link_tracks
@@ -19,7 +20,15 @@ from understudy.plates import format_frames
 from understudy.progress import OnProgress, Progress
 from understudy.settings.project import NOBODY, ProjectFolder
 
-__all__ = ["FoundTracks", "read_found_tracks", "warn_of_choice", "warn_of_filled"]
+__all__ = [
+    "FoundTracks",
+    "frames_of_another",
+    "read_found_tracks",
+    "warn_of_another",
+    "warn_of_choice",
+    "warn_of_double",
+    "warn_of_filled",
+]
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_NAMED = 6
@@ -44,6 +53,11 @@ class FoundTracks:
     assignments: Assignments
     artist: ArtistTracks | None
     kept_in: Path
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The frames after which no track goes on: as the pictures or an artist say."""
+        return cut_frames(self.found, self.assignments.cuts)
 
     @property
     def assigned(self) -> tuple[str, ...]:
@@ -126,7 +140,104 @@ def read_found_tracks(folder: ProjectFolder, shot: OpenedShot) -> FoundTracks:
     found = {number: one for number, one in known.items() if number in own}
     assignments = read_assignments(folder.assignments_file(shot.name))
     kept_in = folder.faces_file(shot.name).with_name("settled")
-    return FoundTracks(shot, found, link_tracks(found), assignments, shot_tracks(folder, shot), kept_in)
+    return FoundTracks(
+        shot, found, link_tracks(found, assignments.cuts), assignments, shot_tracks(folder, shot), kept_in
+    )
+
+
+def frames_of_another(
+    crops: Mapping[int, CropRecord], identity: str, tracks: Sequence[Track], assignments: Assignments
+) -> tuple[int, ...]:
+    """The frames, ascending, whose crop is of a face that is not the identity's, or not any more.
+
+    It is another's when the identity has its face elsewhere in the frame, or when the face is said to be another's.
+
+    Args:
+        crops: An identity's crops of a shot, by frame.
+        identity: Whose.
+        tracks: Of the shot, the largest first.
+        assignments: Of the shot.
+    """
+    own = {face.frame: face for track in reversed(tracks_of(identity, tracks, assignments)) for face in track.faces}
+    said = {
+        (face.frame, face.box)
+        for track in tracks
+        if assignments.identity_of(track) not in ("", identity)
+        for face in track.faces
+    }
+    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
+    for frame, box in said:
+        boxes.setdefault(frame, []).append(box)
+    return tuple(
+        number
+        for number, record in sorted(crops.items())
+        if (number in own and not _is_within(record, own[number].box))
+        or (number not in own and any(_is_within(record, box) for box in boxes.get(number, ())))
+    )
+
+
+def warn_of_another(folder: ProjectFolder, faceset: Faceset) -> None:
+    """Says in the log which crops of a faceset show a face that was given to somebody else since they were made.
+
+    Only shots of which somebody has said something are looked at; their plates are not.
+
+    Raises:
+        FaceError: A shot's `faces.jsonl` or `assignments.json` is damaged.
+    """
+    for shot in faceset.shots:
+        assignments = read_assignments(folder.assignments_file(shot))
+        if assignments == NOTHING_SAID or not folder.faces_file(shot).is_file():
+            continue
+        crops = {record.frame: record for record in faceset.learned.values() if record.shot == shot}
+        tracks = link_tracks(read_found_frames(folder.faces_file(shot)), assignments.cuts)
+        others = frames_of_another(crops, faceset.identity, tracks, assignments)
+        if others:
+            _LOGGER.warning(
+                "Faceset %s holds another's face in %d crops of shot %s (%s): its tracks were assigned anew since. "
+                "Bring it up to date with: understudy extract %s --identity %s",
+                faceset.identity,
+                len(others),
+                shot,
+                format_frames(others),
+                shot,
+                faceset.identity,
+            )
+
+
+def _is_within(record: CropRecord, box: tuple[float, float, float, float]) -> bool:
+    """True when a crop is of the face in this box."""
+    left, top, right, bottom = box
+    x, y = record.alignment.landmarks_plate.mean(axis=0)
+    return bool(left <= x <= right and top <= y <= bottom)
+
+
+def warn_of_double(folder: ProjectFolder, tracks: FoundTracks, identity: str) -> None:
+    """Says in the log which other identities of the same role have crops of the face that is taken for this one.
+
+    Only where it is a guess whose the face is: a wrong --identity would else pass unseen.
+
+    Raises:
+        FacesetError: The faceset of one of them is damaged.
+    """
+    if identity in tracks.assigned:
+        return
+    faces = {face.frame: face for track in reversed(tracks.of(identity)) for face in track.faces}
+    role, name = folder.identity(identity).role, tracks.shot.name
+    for other, entry in folder.project.identities.items():
+        if other == identity or entry.role != role or not Faceset.exists(folder.faceset(other)):
+            continue
+        crops = [one for one in Faceset.open(folder.faceset(other)).records.values() if one.shot == name]
+        shared = sorted(one.frame for one in crops if one.frame in faces and _is_within(one, faces[one.frame].box))
+        if shared:
+            _LOGGER.warning(
+                "Shot %s: the face that is taken for %s is in faceset %s too, frame %s. If one of the names is "
+                "wrong, say whose it is with: understudy faces %s --assign TRACK=NAME",
+                name,
+                identity,
+                other,
+                format_frames(tuple(shared)),
+                name,
+            )
 
 
 def warn_of_filled(shot_name: str, alignments: Iterable[Alignment]) -> None:
@@ -159,17 +270,17 @@ def warn_of_choice(tracks: FoundTracks, identity: str) -> None:
             )
         return
     taken = next(iter(tracks.of(identity)), None)
-    cuts = cut_frames(tracks.found)
-    if taken is None or not (cuts or sum(len(track.faces) for track in free) > len(taken.faces)):
+    if taken is None or not (tracks.cuts or sum(len(track.faces) for track in free) > len(taken.faces)):
         return
     _LOGGER.warning(
-        "Shot %s has %d tracks of which it was not said whose they are%s. Number %d, the largest, is taken for %s, "
-        "with faces that are alone in their frames: %s. %s",
+        "Shot %s has %d tracks of which it was not said whose they are%s. Number %d, the largest, is taken for %s%s: "
+        "frame %s. %s",
         tracks.shot.name,
         len(free),
-        f", and a cut at {format_frames(cuts)}" if cuts else "",
+        f", and a cut at {format_frames(tracks.cuts)}" if tracks.cuts else "",
         taken.number,
         identity,
+        ", with faces of others that are alone in their frames" if taken.starts else "",
         format_frames(taken.frames),
         how,
     )

@@ -18,7 +18,7 @@ from understudy.jobs.pipeline import frames_in_order
 from understudy.jobs.shot import OpenedShot
 from understudy.plates import format_frames, repaired
 from understudy.resample import resample_roughly, source_region
-from understudy.sheet import Picture, labelled_sheet, write_png
+from understudy.sheet import Picture, labelled_sheet, write_below, write_png
 
 __all__ = ["write_track_sheet"]
 
@@ -33,6 +33,9 @@ _FAR = 1 << 24
 
 def write_track_sheet(path: Path, tracks: FoundTracks) -> Path:
     """Writes the 12 largest tracks, each with up to 8 of its faces, evenly spaced, exposed for the face.
+
+    A row says the track's number, whose it is, its frames, and the height of its face in plate pixels; a picture its
+    frame.
 
     Args:
         path: The PNG to write.
@@ -68,12 +71,18 @@ def _spread(track: Track) -> tuple[Face, ...]:
 
 
 def _label(track: Track, tracks: FoundTracks) -> str:
-    ends = format_frames((track.frames[0],)) if len(track.frames) == 1 else f"{track.frames[0]}-{track.frames[-1]}"
-    return " ".join(filter(None, (str(track.number), tracks.assignments.identity_of(track), ends)))
+    frames, size = format_frames(track.frames), f"{track.height_px:.0f} px"
+    return "  ".join(filter(None, (str(track.number), tracks.assignments.identity_of(track), frames, size)))
 
 
 def _picture(shot: OpenedShot, face: Face) -> Picture:
-    """(S, S, 3) uint8: a face in its plate, upright as the plate is, in square pixels."""
+    """(S, S, 3) uint8: a face in its plate, upright as the plate is, in square pixels, with the frame's number."""
+    picture = _seen(shot, face)
+    write_below(picture, str(face.frame))
+    return picture
+
+
+def _seen(shot: OpenedShot, face: Face) -> Picture:
     plate_from_picture, target = _plate_from_picture(face, shot.pixel_aspect), Box(0, 0, _SIDE, _SIDE)
     region = source_region(plate_from_picture, target, Box(-_FAR, -_FAR, _FAR, _FAR))
     frame = shot.read(face.frame, region)

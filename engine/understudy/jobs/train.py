@@ -12,6 +12,7 @@ from understudy.faces.faceset import Faceset
 from understudy.faces.proportion import measured_face_scale
 from understudy.jobs.asked import model_pair
 from understudy.jobs.faceset_gaps import gaps_between
+from understudy.jobs.found_tracks import warn_of_another
 from understudy.jobs.learning import look_of, open_facesets, prepared_faces, shared_facts
 from understudy.jobs.shot import config_of
 from understudy.jobs.transfer import begin_or_go_on
@@ -77,6 +78,8 @@ def run_train(
     if faces is None:
         return None
     target_set, source_set = facesets[pair.target], facesets[pair.source]
+    for faceset in facesets.values():
+        warn_of_another(folder, faceset)
     for gap in gaps_between(source_set, target_set):
         _LOGGER.warning("%s", gap.sentence)
     who = " into ".join(f"{name} ({len(faces.learned[name])} faces)" for name in (pair.source, pair.target))

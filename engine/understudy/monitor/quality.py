@@ -109,7 +109,7 @@ def describe_shot(
     """
     cropped = {number: record.alignment for number, record in records.items()}
     aspect = _pixel_aspect(cropped)
-    tracks = tracks_of(identity or None, link_tracks(found), assignments)
+    tracks = tracks_of(identity or None, link_tracks(found, assignments.cuts), assignments)
     detected = {face.frame: align(face, aspect) for track in reversed(tracks) for face in track.faces}
     frames = list(found)
     known = {number: cropped.get(number, detected.get(number)) for number in frames}

@@ -87,6 +87,7 @@ ConfigName = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator
 FrameRange = Annotated[str, Field(max_length=4000), AfterValidator(_frames)]
 Overrides = Annotated[tuple[Annotated[str, Field(max_length=1024)], ...], Field(max_length=MOST_ITEMS)]
 TrackNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")]
+FrameNumber = Annotated[str, Field(pattern=r"^-?[0-9]{1,8}$")]
 Assignee = Annotated[str, Field(max_length=64), AfterValidator(_assignee)]
 Inspectable = Annotated[str, Field(min_length=1), AfterValidator(_inspectable)]
 MemorySize = Annotated[str, Field(max_length=32), AfterValidator(_memory)]

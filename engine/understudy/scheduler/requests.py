@@ -17,6 +17,7 @@ from understudy.scheduler.fields import (
     AbsolutePath,
     Assignee,
     ConfigName,
+    FrameNumber,
     FrameRange,
     IdentityName,
     Inspectable,
@@ -286,6 +287,9 @@ class FacesRequest(Settings):
 
     assign: Annotated[dict[TrackNumber, Assignee], Field(max_length=MOST_ITEMS)] | None = None
     """Identity by number of the track: whose it is; "-" for nobody, empty to take back what was said."""
+
+    cuts: Annotated[dict[FrameNumber, bool], Field(max_length=MOST_ITEMS)] | None = None
+    """By frame: whether a cut is there. Not together with `assign`: tracks get other numbers by a cut."""
 
 
 class DeliverRequest(Settings):

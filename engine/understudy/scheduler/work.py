@@ -221,7 +221,8 @@ class Work:
         del on_progress
         asked = read_request(FacesRequest, request, "faces")
         assign = {int(number): name for number, name in (asked.assign or {}).items()}
-        found = describe_faces(ProjectFolder.open(Path(asked.project)), asked.shot, asked.sheet, assign)
+        cuts = {int(frame): is_there for frame, is_there in (asked.cuts or {}).items()}
+        found = describe_faces(ProjectFolder.open(Path(asked.project)), asked.shot, asked.sheet, assign, cuts)
         return Made(found.to_json(), completed=True)
 
     def _deliver(self, request: Mapping[str, Any], on_progress: OnProgress) -> Made:
