@@ -56,7 +56,7 @@ def test_an_encoder_can_be_given_away_and_begun_from(folder: ProjectFolder, tmp_
 def test_its_card_is_a_page_and_the_metadata_of_the_file(folder: ProjectFolder, tmp_path: Path) -> None:
     made = export_weights(folder, "ann", tmp_path / "all.safetensors", ["all"], "studio use only")
     page = made.card.read_text()
-    assert made.card.name == "all.card.md"
+    assert made.card.name == "all.safetensors.card.md"
     for fact in ("studio use only", "ann: 3 faces, source identity; consent record", "ben: 2 faces", "2 iterations",
                  "preset tiny, 64 px", "## Begun from", "synthetic media", "It paints faces of people"):  # fmt: skip
         assert fact in page, fact
@@ -145,10 +145,10 @@ def test_what_cannot_be_exported_is_refused(folder: ProjectFolder, tmp_path: Pat
         export_weights(folder, "ann", tmp_path / "x.pt")
     with pytest.raises(ModelFileError, match="has no snapshot"):
         export_weights(folder, "nobody", tmp_path / "x.safetensors")
-    (tmp_path / "x.card.md").write_text("mine")
-    with pytest.raises(SettingsError, match=r"x\.card\.md is there already"):
+    (tmp_path / "x.safetensors.card.md").write_text("mine")
+    with pytest.raises(SettingsError, match=r"x\.safetensors\.card\.md is there already"):
         export_weights(folder, "ann", tmp_path / "x.safetensors")
-    assert [path.name for path in tmp_path.iterdir()] == ["x.card.md"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors.card.md"]
 
 
 def test_a_dry_run_writes_nothing(folder: ProjectFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,7 +157,7 @@ def test_a_dry_run_writes_nothing(folder: ProjectFolder, tmp_path: Path, capsys:
     assert main([*line, "--dry-run"]) == 0
     assert "would write" in capsys.readouterr().out and not list(tmp_path.iterdir())
     assert main(line) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"w.safetensors", "w.card.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {"w.safetensors", "w.safetensors.card.md"}
 
 
 def test_the_command_train_tells_what_it_would_take(
@@ -202,7 +202,7 @@ def test_the_swap_can_be_run_elsewhere(
     assert len(facts["alignment"]["template"]) == len(facts["alignment"]["landmarks"])
     assert facts["licence"] == "internal" and "synthetic media" in facts["notice"] and facts["face_scale"] > 0
     assert set(facts["parts"]) == {"encoder", "inter", "source"}
-    assert "ann: 3 faces" in (tmp_path / "swap.card.md").read_text()
+    assert "ann: 3 faces" in (tmp_path / f"{out.name}.card.md").read_text()
 
 
 def test_a_convolutional_network_can_be_exported_for_another_size(folder: ProjectFolder, tmp_path: Path) -> None:

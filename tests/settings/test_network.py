@@ -24,7 +24,12 @@ def test_the_preset_of_an_earlier_version_means_what_it_meant() -> None:
 
 @pytest.mark.parametrize("size", [*range(64, 1025, 64), 2048])
 def test_sizes_go_up_in_steps_of_64(size: int) -> None:
-    assert load_preset("u512", [f"model.size={size}"]).model.size == size
+    assert load_preset("u256", [f"model.size={size}"]).model.size == size
+
+
+def test_a_size_at_which_nothing_is_left_to_normalise_is_refused() -> None:
+    with pytest.raises(SettingsError, match="size 64 leaves the inter one pixel"):
+        load_preset("u512", ["model.size=64"])
 
 
 @pytest.mark.parametrize("name", preset_names())

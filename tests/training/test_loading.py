@@ -8,7 +8,7 @@ import pytest
 
 from tests.faces.conftest import made_up_landmarks
 from understudy.color import DEFAULT_CONFIG, ColorConfig
-from understudy.errors import FacesetError, PlateError, SettingsError
+from understudy.errors import FacesetError, SettingsError
 from understudy.faces.alignment import align_face
 from understudy.faces.crop import crop_face
 from understudy.faces.curation import Curation
@@ -89,7 +89,7 @@ def test_a_crop_written_anew_is_read_anew(faceset: Faceset, color: ColorConfig) 
     load_face_codes(faceset, color, preset)
     path = faceset.crop_path("sh010", 1)
     path.write_bytes(b"no picture")
-    with pytest.raises(PlateError):
+    with pytest.raises(FacesetError, match="missing or broken"):
         load_face_codes(faceset, color, preset)
 
 

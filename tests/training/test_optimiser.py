@@ -84,3 +84,21 @@ def test_gradients_are_shortened_to_what_most_were() -> None:
 def test_the_rate_falls_straight_or_as_a_cosine(changes: dict[str, object], share: float, expected: float) -> None:
     settings = TrainingSettings(learning_rate=0.1, warm_up=0, **changes)
     assert learning_rate(settings, 1000, share) == pytest.approx(0.1 * expected, abs=1e-12)
+
+
+def test_memory_lies_as_the_weights_do(model: SwapModel, preset: Preset) -> None:
+    before = build_optimizer(model, TrainingSettings())
+    step(model, before)
+    kept = {
+        name: value.clone(memory_format=torch.contiguous_format)
+        for name, value in memory_tensors(before, model).items()
+    }
+    on_gpu = build_model(preset.model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    after = build_optimizer(on_gpu, TrainingSettings())
+    load_memory(after, on_gpu, kept)
+    learned = [weight for weight in on_gpu.parameters() if weight in after.state]
+    assert any(not weight.is_contiguous() for weight in learned)
+    for weight in learned:
+        assert after.state[weight]["exp_avg"].stride() == after.state[weight]["exp_avg_sq"].stride() == weight.stride()
+    for name, value in memory_tensors(after, on_gpu).items():
+        torch.testing.assert_close(value, kept[name], rtol=0, atol=0)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.conftest import Run
-from understudy.errors import SettingsError
+from understudy.errors import SettingsError, TrainingError
 from understudy.model.swap_model import build_model
 from understudy.settings.preset import Preset
 from understudy.training.ranks import ALONE, Ranks, ranks_of_environment
@@ -57,6 +57,43 @@ def test_two_processes_learn_what_one_does_with_the_same_batch(run: Run, preset:
     assert (two - one).norm() < 1e-3 * (one - start).norm()
     lines = ((tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("one", "two"))
     assert len(set(map(len, lines))) == 1  # the first process alone has written
+
+
+_DIES_ONCE = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from understudy.training.ranks import ranks_of_environment
+ranks = ranks_of_environment()
+with ranks.together(torch.device("cpu")):
+    ranks.mean(torch.ones(1), 0.5)
+    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    if ranks.rank == 1 and attempt == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+    total = ranks.mean(torch.ones(1), 0.5)
+    if ranks.is_first and total == 1:
+        Path(sys.argv[1]).write_text(attempt)
+"""
+
+
+def test_processes_that_torchrun_starts_again_find_each_other(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(_DIES_ONCE)
+    started = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "engine"), "OMP_NUM_THREADS": "1"}
+    asked = ["--max-restarts", "1", str(tmp_path / "script.py"), str(tmp_path / "out")]
+    done = subprocess.run([*started, *asked], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out").read_text() == "1"
+
+
+def test_a_process_that_lost_the_others_says_so_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    lost = pytest.raises(TrainingError, match="Another process of this training ended")
+    with lost, Ranks(0, 2).together(torch.device("cpu")):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:9")
+    with pytest.raises(RuntimeError, match="shape"), Ranks(0, 2).together(torch.device("cpu")):
+        raise RuntimeError("another shape")
 
 
 @pytest.mark.parametrize(("batch", "count"), [(8, 2), (3, 2), (7, 4)])

@@ -101,12 +101,14 @@ def _say_result(result: TrainingResult) -> None:
 
 def _say_plan(folder: ProjectFolder, asked: TrainingAsked, people: ModelPair | tuple[str, ...], preset: Preset) -> None:
     """Says what would be trained on whom, and what would be taken from where."""
-    from understudy.faces.faceset import Faceset
+    from understudy.jobs.learning import expect_learnable, open_facesets
     from understudy.jobs.transfer import begin_or_go_on
 
     pair = vars(people) if isinstance(people, ModelPair) else {}
     names = (people.source, people.target) if isinstance(people, ModelPair) else people
-    sets = [f"{name} ({len(Faceset.open(folder.faceset(name)).learned)} faces)" for name in names]
+    facesets = open_facesets(folder, names)
+    expect_learnable(folder, asked.model, facesets, preset)
+    sets = [f"{name} ({len(faceset.learned)} faces)" for name, faceset in facesets.items()]
     who = (" into " if pair else " and ").join(sets)
     say(f"would train {folder.model(asked.model)}: {who}, preset {preset.name}, {preset.model.size} px")
     transfer, _ = begin_or_go_on(folder, asked.model, preset, pair, asked.init_from, asked.parts, asked.mapping)

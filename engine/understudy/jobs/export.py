@@ -87,7 +87,7 @@ def export_weights(
     Args:
         folder: The project.
         model_name: The model.
-        out: `FILE.safetensors`; its card is `FILE.card.md` beside it.
+        out: `FILE.safetensors`; its card is `FILE.safetensors.card.md` beside it.
         parts: Any of encoder, inter, decoder, target and source; or "all".
         licence: What the receiver may do with it.
         without_names: Say "person 1" for people, and nothing of productions.
@@ -132,7 +132,7 @@ def export_network(
     Args:
         folder: The project.
         model_name: The model.
-        out: `FILE.pt` for TorchScript, `FILE.onnx` for ONNX; its card is `FILE.card.md` beside it.
+        out: `FILE.pt` for TorchScript, `FILE.onnx` for ONNX; its card is the same with `.card.md` behind it.
         kind: Which of the two.
         size: Side of the square in pixels; the model's when None. Only fully convolutional networks take others.
         licence: What the receiver may do with it.
@@ -219,7 +219,7 @@ def _checked(out: Path, suffixes: Sequence[str]) -> Path:
     """The place of the card of a file; both must be free."""
     if out.suffix not in suffixes:
         raise SettingsError(f"{out} should end in {' or '.join(suffixes)}: name the file so.", path=str(out))
-    card = out.with_suffix(".card.md")
+    card = out.with_name(f"{out.name}.card.md")
     for path in (out, card):
         if path.exists():
             raise SettingsError(f"{path} is there already; name another file, or delete it.", path=str(path))

@@ -21,12 +21,14 @@ from understudy.provenance import person_in
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
 from understudy.training.batches import FaceCodes
-from understudy.training.loading import load_face_codes
+from understudy.training.checkpoint import expect_network
+from understudy.training.loading import expect_loadable, load_face_codes
+from understudy.training.phases import expect_trainable
 from understudy.training.preview import Look
 from understudy.training.ranks import Ranks
 from understudy.training.trainer import CHECKPOINTS, SNAPSHOTS
 
-__all__ = ["LearnedFaces", "look_of", "open_facesets", "prepared_faces", "shared_facts"]
+__all__ = ["LearnedFaces", "expect_learnable", "look_of", "open_facesets", "prepared_faces", "shared_facts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,21 @@ def open_facesets(folder: ProjectFolder, identities: Sequence[str]) -> dict[str,
     for faceset in facesets.values():
         faceset.expect_config(pinned_name(folder.project.ocio))
     return facesets
+
+
+def expect_learnable(folder: ProjectFolder, model_name: str, facesets: Mapping[str, Faceset], preset: Preset) -> None:
+    """Returns when a model can be trained so, as far as that is known before a face is read and anything is written.
+
+    Raises:
+        SettingsError: The preset's network cannot be trained as its phases and losses say, is not the one that the
+            model was begun with, or needs larger crops.
+        FacesetError: A faceset has no faces to learn from.
+    """
+    if preset.model.kind != "identity":
+        expect_trainable(preset)
+        expect_network(folder.model(model_name) / CHECKPOINTS, preset)
+    for faceset in facesets.values():
+        expect_loadable(faceset, preset)
 
 
 def prepared_faces(
@@ -81,9 +98,10 @@ def prepared_faces(
         with_held_out: Load what facesets hold out as well.
 
     Raises:
-        UnderstudyError: The disk is nearly full, a faceset has no faces of this size, or a crop is broken.
+        UnderstudyError: As `expect_learnable`; or the disk is nearly full, or a crop is broken.
     """
     path = folder.model(model_name)
+    expect_learnable(folder, model_name, facesets, preset)
     check_free_space(folder.path)
     with ranks.first_goes_ahead():
         if ranks.is_first:

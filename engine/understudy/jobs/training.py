@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from understudy.errors import ProjectError, WriteError
 from understudy.jobs.asked import ModelPair, TrainingAsked
 from understudy.jobs.pretrain import run_pretrain
 from understudy.jobs.train import run_train
+from understudy.lock import ProcessLock
 from understudy.progress import OnProgress, ignore_progress
 from understudy.settings.preset import Preset
 from understudy.settings.project import ProjectFolder
@@ -37,35 +42,64 @@ def run_training(
         ranks: Which of how many processes this is, that train together; they can speak with each other already.
 
     Raises:
+        ProjectError: Another process trains this model.
         UnderstudyError: As `TrainingAsked.people`, `run_train` and `run_pretrain`; nothing was overwritten.
     """
     people = asked.people(folder)
-    if isinstance(people, ModelPair):
-        return run_train(
+    with _sole_trainer(folder, asked.model) if ranks.is_first else nullcontext():
+        if isinstance(people, ModelPair):
+            return run_train(
+                folder,
+                asked.model,
+                preset,
+                people.source,
+                people.target,
+                iterations,
+                minutes,
+                asked.init_from,
+                on_progress,
+                device,
+                asked.parts,
+                asked.mapping,
+                ranks,
+            )
+        return run_pretrain(
             folder,
             asked.model,
             preset,
-            people.source,
-            people.target,
+            people,
             iterations,
             minutes,
             asked.init_from,
             on_progress,
             device,
             asked.parts,
-            asked.mapping,
             ranks,
         )
-    return run_pretrain(
-        folder,
-        asked.model,
-        preset,
-        people,
-        iterations,
-        minutes,
-        asked.init_from,
-        on_progress,
-        device,
-        asked.parts,
-        ranks,
-    )
+
+
+@contextmanager
+def _sole_trainer(folder: ProjectFolder, model_name: str) -> Iterator[None]:
+    """Nobody else trains this model inside: two would write one log, and delete each other's checkpoints.
+
+    Raises:
+        ProjectError: Somebody else does.
+        WriteError: The project cannot be written.
+    """
+    path = folder.model(model_name).with_name(f".{model_name}.lock")
+    lock = ProcessLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_held = lock.take()
+    except OSError as error:
+        raise WriteError(f"{path.parent} cannot be written: {error.strerror or error}.", path=str(path)) from error
+    if not is_held and not lock.fault:
+        raise ProjectError(
+            f"Model '{model_name}' is being trained already, by process {lock.said()}. Wait for it, stop it, or train "
+            "another model.",
+            path=str(path),
+        )
+    try:
+        yield
+    finally:
+        lock.release()

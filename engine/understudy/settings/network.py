@@ -400,3 +400,8 @@ class ModelSettings(Settings):
                 f"the inter's {self.code_side} px grow {grow} times to {self.code_side * grow} px, not to size "
                 f"{self.size}: change inter.side, or the number of levels"
             )
+        if self.code_side == 1 and inter.kind == "convolutional" and inter.normalise:
+            raise ValueError(
+                f"size {self.size} leaves the inter one pixel, which cannot be normalised: take twice the size, or a "
+                "network with fewer levels"
+            )

@@ -92,6 +92,8 @@ def preset_from_json(text: str, where: str) -> Preset:
 
 
 def _take_schema(values: dict[str, Any], where: str) -> None:
-    schema = values.pop("schema", None)
+    if "schema" not in values:
+        raise SettingsError(f"{where}: a preset begins with the line 'schema: preset-1'; add it.", field="schema")
+    schema = values.pop("schema")
     if schema != "preset-1":
         raise SettingsError(f"{where}: field 'schema': this version reads preset-1, not {schema!r}.", field="schema")

@@ -6,6 +6,7 @@ the next iteration depends on is its `Standing`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -20,13 +21,13 @@ from torch import Tensor
 from understudy.errors import ModelFileError, SettingsError
 from understudy.model.snapshot import expect_fit
 from understudy.model.swap_model import SwapModel
-from understudy.model.tensor_file import read_tensors, write_tensors
+from understudy.model.tensor_file import read_record, read_tensors, write_tensors
 from understudy.settings.differences import told_differences
 from understudy.settings.preset import Preset, preset_from_json
 from understudy.training.optimiser import load_memory, memory_tensors
 from understudy.training.standing import Standing
 
-__all__ = ["Resumed", "is_begun", "keep_newest", "resume", "save_checkpoint", "saved_path"]
+__all__ = ["Resumed", "expect_network", "is_begun", "keep_newest", "resume", "save_checkpoint", "saved_path"]
 
 _SCHEMA = "checkpoint-1"
 _NAME = re.compile(r"iteration-(\d{9})\.safetensors")
@@ -125,6 +126,20 @@ def resume(
             path=str(folder),
         )
     return None
+
+
+def expect_network(folder: Path, preset: Preset) -> None:
+    """Returns when what a folder's newest readable checkpoint was made with is a preset's network, or it has none.
+
+    Raises:
+        SettingsError: It is another network.
+    """
+    for path in reversed(_checkpoints(folder)):
+        with contextlib.suppress(ModelFileError):
+            record = read_record(path, _SCHEMA, "checkpoint")
+            _standing(record, path)
+            _expect_same_network(preset, record["preset"], path)
+            return
 
 
 def is_begun(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from understudy.training.areas import area_maps
 from understudy.training.batches import FaceCodes, quantised
 from understudy.training.crop_cache import Row, cached_crops
 
-__all__ = ["load_face_codes"]
+__all__ = ["expect_loadable", "load_face_codes"]
 
 _RECIPE = "row-1"
 """Changes whenever a row of the same crop would be another."""
@@ -46,33 +46,13 @@ def load_face_codes(
         held_out: Take the crops that training does not see, instead of those that it does.
 
     Raises:
-        FacesetError: There are none.
+        FacesetError: There are none, or one is missing or broken.
         SettingsError: Its crops are smaller than the preset asks for.
-        PlateError: A crop is missing or broken.
         WriteError: The cache cannot be written.
     """
-    if not faceset.records:
-        raise FacesetError(
-            f"Faceset '{faceset.identity}' holds no crops. Run: understudy extract SHOT --identity {faceset.identity}",
-            path=str(faceset.folder),
-        )
-    chosen = list((faceset.held_out if held_out else faceset.learned).values())
-    if not chosen:
-        what = "held out" if held_out else "both extracted to the end and not left out"
-        raise FacesetError(
-            f"Of the {len(faceset.records)} crops of faceset '{faceset.identity}' none is {what}. See: "
-            f"understudy faceset {faceset.identity}",
-            path=str(faceset.folder),
-        )
+    expect_loadable(faceset, preset, held_out)
     size, margin = preset.model.size, preset.margin
-    if faceset.size < size or faceset.margin < margin - 1e-9:
-        raise SettingsError(
-            f"Faceset '{faceset.identity}' holds crops for {faceset.size} px with margin {faceset.margin:g}, and "
-            f"preset '{preset.name}' asks for {size} px with {margin:g}. Delete {faceset.folder} and extract again "
-            f"with --preset {preset.name}.",
-            path=str(faceset.folder),
-        )
-
+    chosen = list((faceset.held_out if held_out else faceset.learned).values())
     loaded = 0
 
     def told(done: int) -> bool:
@@ -93,6 +73,35 @@ def load_face_codes(
         return None
     poses = np.array([record.alignment.pose[:2] for record in chosen], np.float32)
     return FaceCodes(crops.codes, crops.mattes, crops.areas, poses)
+
+
+def expect_loadable(faceset: Faceset, preset: Preset, held_out: bool = False) -> None:
+    """Returns when a faceset has crops to learn from, or to measure on, that are large enough for a preset.
+
+    Raises:
+        FacesetError: There are none.
+        SettingsError: Its crops are smaller than the preset asks for.
+    """
+    if not faceset.records:
+        raise FacesetError(
+            f"Faceset '{faceset.identity}' holds no crops. Run: understudy extract SHOT --identity {faceset.identity}",
+            path=str(faceset.folder),
+        )
+    if not (faceset.held_out if held_out else faceset.learned):
+        what = "held out" if held_out else "both extracted to the end and not left out"
+        raise FacesetError(
+            f"Of the {len(faceset.records)} crops of faceset '{faceset.identity}' none is {what}. See: "
+            f"understudy faceset {faceset.identity}",
+            path=str(faceset.folder),
+        )
+    size, margin = preset.model.size, preset.margin
+    if faceset.size < size or faceset.margin < margin - 1e-9:
+        raise SettingsError(
+            f"Faceset '{faceset.identity}' holds crops for {faceset.size} px with margin {faceset.margin:g}, and "
+            f"preset '{preset.name}' asks for {size} px with {margin:g}. Delete {faceset.folder} and extract again "
+            f"with --preset {preset.name}.",
+            path=str(faceset.folder),
+        )
 
 
 def _row_key(faceset: Faceset, record: CropRecord, size: int, margin: float) -> str:

@@ -80,7 +80,8 @@ def memory_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[s
 def load_memory(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Puts back what `memory_tensors` gave, whatever parts are frozen then or now.
 
-    It goes through the optimiser's own `load_state_dict`, which brings it to the weights' device.
+    It goes through the optimiser's own `load_state_dict`, which brings it to the weights' device, but not to their
+    order in memory: files hold rows, weights on a GPU lie channels last, and fused AdamW there wants both alike.
 
     Args:
         optimizer: Changed.
@@ -99,5 +100,11 @@ def load_memory(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: Map
             continue
         if memory["exp_avg"].shape != weight.shape or memory["exp_avg_sq"].shape != weight.shape:
             raise ModelFileError(f"The checkpoint's memory of '{name}' has another shape. Train another model.")
-        state[number_of[id(weight)]] = memory
+        alike = {key: _laid_out_as(weight, value) if value.dim() else value for key, value in memory.items()}
+        state[number_of[id(weight)]] = alike
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out_as(weight: Tensor, values: Tensor) -> Tensor:
+    """The values, on their own device, with the strides of a weight of the same shape."""
+    return torch.empty_strided(weight.shape, weight.stride(), dtype=values.dtype, device=values.device).copy_(values)

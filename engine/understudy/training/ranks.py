@@ -15,11 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
-from understudy.errors import SettingsError
+from understudy.errors import SettingsError, TrainingError
 
 __all__ = ["ALONE", "Ranks", "ranks_of_environment"]
 
@@ -27,6 +29,9 @@ _PATIENCE = timedelta(minutes=30)
 """For the slowest process: the first one writes a checkpoint while the others wait."""
 
 _BUCKET_BYTES = 32 << 20
+
+_PEER_LOST = ("gloo", "Gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+"""What the errors say that PyTorch raises where another process is gone."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,39 @@ class Ranks:
             return
         if place.type == "cuda":
             torch.cuda.set_device(place)
-        torch.distributed.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=_PATIENCE)
+        backend = "nccl" if place.type == "cuda" else "gloo"
+        torch.distributed.init_process_group(backend, timeout=_PATIENCE, **self._meeting_place())
         try:
             yield
+        except RuntimeError as error:
+            if not any(sign in str(error) for sign in _PEER_LOST):
+                raise
+            raise TrainingError(
+                "Another process of this training ended or cannot be reached, so this one ends too. torchrun "
+                "--max-restarts N starts all of them again, from the last save.",
+                rank=self.rank,
+            ) from error
         finally:
             torch.distributed.destroy_process_group()
+
+    def _meeting_place(self) -> dict[str, Any]:
+        """Where the processes meet, as `init_process_group` takes it; empty for its own way.
+
+        `torchrun` keeps one store through all its restarts, and PyTorch would read the addresses of processes that are
+        gone. So every attempt has names of its own in it.
+        """
+        known = os.environ
+        if known.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+            return {}
+        at_agent = TCPStore(
+            known["MASTER_ADDR"], int(known["MASTER_PORT"]), self.count, is_master=False, timeout=_PATIENCE
+        )
+        attempt = f"understudy-{known.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+        return {
+            "store": PrefixStore(attempt, at_agent),
+            "rank": self.rank,
+            "world_size": self.count,
+        }
 
     @contextmanager
     def first_goes_ahead(self) -> Iterator[None]:
