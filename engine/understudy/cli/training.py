@@ -74,12 +74,17 @@ def train(
     if memory is not None and not fit:
         raise SettingsError("--memory says how much --fit may take: give --fit as well.")
     people = asked.people(folder)
+    ranks = ranks_of_environment()
+    if fit and ranks.count > 1:
+        raise SettingsError(
+            "--fit plans for one process, and torchrun has started several. Ask understudy plan what fits, with each "
+            "one's share as --batch, and give the whole with --set training.batch."
+        )
     if fit:
         chosen = fitted(chosen, memory)
     if dry_run:
         _say_plan(folder, asked, people, chosen)
         return
-    ranks = ranks_of_environment()
     with ranks.together(chosen_device(ranks.device("auto"))), watching(quiet=not ranks.is_first) as on_progress:
         result = run_training(folder, asked, chosen, iterations, minutes, on_progress, ranks=ranks)
     if result is None:

@@ -166,10 +166,15 @@ def _built(name: str, side: int) -> nn.Module:
         ) from error
     if not timm.is_model(name):
         raise UnknownNameError("backbone", name, timm.list_models(), where="timm")
-    if name.startswith("vit_"):
-        network: nn.Module = timm.create_model(name, num_classes=0, img_size=side)
-    else:
-        network = timm.create_model(name, num_classes=0, global_pool="")
+    asked: dict[str, Any] = {"img_size": side} if name.startswith("vit_") else {"global_pool": ""}
+    try:
+        network: nn.Module = timm.create_model(name, num_classes=0, **asked)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"Backbone '{name}' cannot be built without its classifier"
+            f"{': ' + str(error).splitlines()[0] if str(error) else ''}. Choose another.",
+            field="backbone",
+        ) from error
     if not hasattr(network, "forward_features"):
         raise SettingsError(f"Backbone '{name}' does not hand out features. Choose another.", field="backbone")
     for part in _UNUSED.get(type(network).__name__, ()):

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,8 @@ def train(
     started, held_up = time.monotonic(), 0.0
     last_save, last_report = started, -math.inf
     watch = Watch(model_folder, settings, look.attributes, saved)
-    with contextlib.closing(watch), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+    full = _told_when_full(lambda: _memory_is_full(preset, phase, place, saved))
+    with full, contextlib.closing(watch), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         while True:
             # How much of the run is over
             (elapsed,) = ranks.decided([time.monotonic() - started - held_up], place)
@@ -202,28 +203,24 @@ def train(
                 _log.info("Phase %s from iteration %d: %s.", phase.name, standing.iteration, _described(phase, frozen))
 
             # Both identities are seen at once; each is painted by its own decoder
-            try:
-                if drawn != _draw(standing, phase):  # the clock has begun a phase, or it was rolled back
-                    wanted_batches = batches(standing, phase)
-                for_target, for_source = wanted_batches
-                optimizer.zero_grad(set_to_none=True)  # before there is anything else to hold
-                torch.manual_seed(_noise_seed(settings.seed, standing))
-                loss_target, loss_source = _losses(model, FaceLoss.of(phase.settings), for_target, for_source, half)
+            if drawn != _draw(standing, phase):  # the clock has begun a phase, or it was rolled back
+                wanted_batches = batches(standing, phase)
+            for_target, for_source = wanted_batches
+            optimizer.zero_grad(set_to_none=True)  # before there is anything else to hold
+            torch.manual_seed(_noise_seed(settings.seed, standing))
+            loss_target, loss_source = _losses(model, FaceLoss.of(phase.settings), for_target, for_source, half)
 
-                # Gradients; the next batch is gathered while the device works on them
-                (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
-                own = len(for_target.seen) / phase.settings.batch
-                ranks.average_gradients(model.parameters(), own)
-                limit = gradient_limit(phase.settings, standing.lengths)
-                length = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
-                upcoming = replace(standing, iteration=standing.iteration + 1)
-                then = phase_at(phases, upcoming, clock.share(upcoming.iteration))
-                drawn, wanted_batches = _draw(upcoming, then), batches(upcoming, then)
-                losses = ranks.mean(torch.stack([loss_target.detach(), loss_source.detach()]), own)
-                numbers = torch.cat([losses, length.detach()[None]]).tolist()
-            except torch.OutOfMemoryError as error:
-                message = _memory_is_full(preset, phase, place, saved)
-                raise TrainingError(message, iteration=standing.iteration) from error
+            # Gradients; the next batch is gathered while the device works on them
+            (loss_target + loss_source).backward()  # type: ignore[no-untyped-call]
+            own = len(for_target.seen) / phase.settings.batch
+            ranks.average_gradients(model.parameters(), own)
+            limit = gradient_limit(phase.settings, standing.lengths)
+            length = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
+            upcoming = replace(standing, iteration=standing.iteration + 1)
+            then = phase_at(phases, upcoming, clock.share(upcoming.iteration))
+            drawn, wanted_batches = _draw(upcoming, then), batches(upcoming, then)
+            losses = ranks.mean(torch.stack([loss_target.detach(), loss_source.detach()]), own)
+            numbers = torch.cat([losses, length.detach()[None]]).tolist()
 
             # A number that is none never reaches the weights: stop, or go back and on with other faces
             if not all(math.isfinite(number) for number in numbers):
@@ -364,6 +361,15 @@ def _no_number(iteration: int, saved: int, rolled_back: int) -> str:
         f"The loss was no number at iteration {iteration}, so training stopped before the weights changed; {kept}."
         f"{tried} Train again with a lower training.learning_rate, and look for broken crops in the facesets."
     )
+
+
+@contextlib.contextmanager
+def _told_when_full(message: Callable[[], str]) -> Iterator[None]:
+    """Where the device's memory is full, wherever in an iteration or a save, a sentence says so."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(message()) from error
 
 
 def _memory_is_full(preset: Preset, phase: Phase, place: torch.device, saved: int) -> str:
