@@ -203,6 +203,20 @@ def test_the_swap_can_be_run_elsewhere(
     assert facts["licence"] == "internal" and "synthetic media" in facts["notice"] and facts["face_scale"] > 0
     assert set(facts["parts"]) == {"encoder", "inter", "source"}
     assert "ann: 3 faces" in (tmp_path / f"{out.name}.card.md").read_text()
+    assert describe(str(out)) == {**facts, "kind": "exported network"}
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.onnx"])
+def test_a_network_that_says_nothing_of_itself_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        describe(str(tmp_path / name))
+    (tmp_path / name).write_bytes(b"junk")
+    with pytest.raises(ModelFileError, match="says nothing of itself"):
+        describe(str(tmp_path / name))
+
+
+def test_a_models_folder_is_its_newest_snapshot(folder: ProjectFolder) -> None:
+    assert describe(str(folder.model("ann"))) == describe(str(newest_snapshot(folder.model("ann"))))
 
 
 def test_a_convolutional_network_can_be_exported_for_another_size(folder: ProjectFolder, tmp_path: Path) -> None:
@@ -236,6 +250,7 @@ def test_the_documents_example_swaps_as_understudy_does(
     names: dict[str, Any] = {}
     exec(compile(example, "docs/transfer.md", "exec"), names)
     made = export_network(folder, "ann", tmp_path / "n.onnx", "onnx")
+    assert {person["identity"] for person in describe(str(made.path))["trained_on"]} == {"ann", "ben"}
     assert made.difference is not None and made.difference <= made.limit == 1e-4
 
     pixels = np.random.default_rng(1).lognormal(-2, 1, (64, 64, 3)).astype(np.float32)

@@ -84,10 +84,13 @@ def faces(
 @looking.command("inspect")
 def inspect(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A plate, project, faceset, model file, swap or preset.")],
+    path: Annotated[
+        str,
+        typer.Argument(metavar="PATH", help="A plate, project, faceset, model, swap, preset, or file."),
+    ],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what a plate, project, faceset, checkpoint, snapshot, weights file, swap or preset is."""
+    """Say what a plate, project, faceset, model or one of its files, exported network, swap or preset is."""
     from understudy.jobs.card import MODEL_FILES, card_page
     from understudy.jobs.inspect import describe
 

@@ -43,11 +43,19 @@ def describe(path: str) -> dict[str, Any]:
         return {"kind": "preset", **load_preset(path).model_dump(mode="json")}
     if place.suffix == ".safetensors":
         return _describe_model_file(place)
+    if place.suffix in (".pt", ".onnx"):
+        from understudy.model.inference import read_metadata
+
+        return {**read_metadata(place), "kind": "exported network"}
     if place.is_dir():
         if ProjectFolder.is_at(place):
             return {"kind": "project", **describe_project(place)}
         if Faceset.exists(place):
             return {"kind": "faceset", **describe_faceset(place)}
+        if (place / "snapshots").is_dir():
+            from understudy.model.snapshot import newest_snapshot
+
+            return _describe_model_file(newest_snapshot(place))
         if (place / "manifest.jsonl").is_file():
             from understudy.jobs.swap import read_manifest  # loads torch: two seconds that a plate need not wait
 
@@ -55,7 +63,7 @@ def describe(path: str) -> dict[str, Any]:
             files = sum(len(line["files"]) for line in known.values())
             return {"kind": "swap", "frames": format_frames(tuple(known)), "files": files}
         raise UnderstudyError(
-            f"{place} is a folder, but neither a project nor a faceset nor a folder of results.", path=str(place)
+            f"{place} is a folder, but neither a project, a faceset, a model nor a folder of results.", path=str(place)
         )
     return _describe_plate(path)
 

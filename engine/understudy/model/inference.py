@@ -19,7 +19,7 @@ from understudy.durable import replacing
 from understudy.errors import ModelFileError, SettingsError
 from understudy.model.swap_model import SwapModel
 
-__all__ = ["FORMATS", "INPUT", "METADATA", "Format", "SwapPath", "output_names", "write_network"]
+__all__ = ["FORMATS", "INPUT", "METADATA", "Format", "SwapPath", "output_names", "read_metadata", "write_network"]
 
 Format = Literal["torchscript", "onnx"]
 
@@ -31,6 +31,7 @@ METADATA = "understudy"
 """What the input is called, and the text beside the network: `understudy.json` of a TorchScript file."""
 
 _OUTPUTS = ("painted", "matte")
+_MOST_METADATA = 16 << 20
 _BATCHES = (1, 3)
 
 Answers = Callable[[Tensor], list[Tensor]]
@@ -54,6 +55,33 @@ class SwapPath(nn.Module):
         """The face as the source identity, and its matte if the model paints one."""
         answer = self.model.painted(codes, "source")
         return answer.codes if answer.matte is None else (answer.codes, answer.matte)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What `write_network` put beside a network. The network is not loaded, and nothing of the file is run.
+
+    Args:
+        path: A `.pt` or `.onnx`.
+
+    Raises:
+        ModelFileError: The file is missing or damaged, or says nothing of itself.
+        SettingsError: The package onnx, which reads its files, is missing.
+    """
+    if path.suffix == ".onnx" and importlib.util.find_spec("onnx") is None:
+        raise SettingsError(f"{path} is read by the package onnx, which is missing: pip install onnx.", field="onnx")
+    try:
+        text = _text_in_onnx(path) if path.suffix == ".onnx" else _text_in_torchscript(path)
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError("what it says of itself is no mapping")
+        return values
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.", path=str(path)) from error
+    except (ValueError, KeyError, RuntimeError, zipfile.BadZipFile, NotImplementedError, RecursionError) as error:
+        raise ModelFileError(
+            f"{path} says nothing of itself ({error}): it is damaged, or was not written by understudy export.",
+            path=str(path),
+        ) from error
 
 
 def output_names(path: SwapPath, size: int) -> tuple[str, ...]:
@@ -141,6 +169,28 @@ def _written_onnx(path: Path, swap: SwapPath, size: int, text: str) -> Answers:
     program.save(path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda codes: [torch.from_numpy(answer) for answer in session.run(None, {INPUT: codes.numpy()})]
+
+
+def _text_in_torchscript(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as file:
+        name = next((one for one in file.namelist() if one.endswith(f"/extra/{METADATA}.json")), "")
+        if not name or file.getinfo(name).file_size > _MOST_METADATA:
+            raise ValueError(f"it has no {METADATA}.json")
+        return file.read(name)
+
+
+def _text_in_onnx(path: Path) -> str:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except DecodeError as error:
+        raise ValueError("it is no ONNX") from error
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    if METADATA not in told:
+        raise ValueError(f"it has no metadata named {METADATA}")
+    return str(told[METADATA])
 
 
 def _largest_difference(swap: SwapPath, answers: Answers, size: int, shown: tuple[float, float]) -> float:
