@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import cv2
 import numpy as np
+import pytest
 
+from understudy.faces.appearance import UNLIKE, alike
 from understudy.faces.face import Face, FoundFrame
-from understudy.faces.track import Track, link_tracks, main_track
+from understudy.faces.track import Track, cut_frames, link_tracks, main_track
+from understudy.faces.view import VIEW_SIDE, FaceView
 
 
 def found(*faces: Face) -> dict[int, FoundFrame]:
@@ -75,3 +80,54 @@ def test_a_head_that_jumps_is_still_the_main_person(face_at: Callable[..., Face]
 
 def test_a_shot_without_face_has_no_track() -> None:
     assert main_track(link_tracks({1: FoundFrame(1, (), "")})) is None
+
+
+def seen_as(face: Face, person: int) -> Face:
+    """The face with skin of somebody's own: a pattern of spots that moves with its landmarks."""
+    spots = np.random.default_rng(person).standard_normal((VIEW_SIDE, VIEW_SIDE)).astype(np.float32)
+    smooth = cv2.GaussianBlur(spots, (0, 0), 2.0)
+    pixels = np.clip(128 + 40 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+    low, high = face.landmarks_plate.min(axis=0), face.landmarks_plate.max(axis=0)
+    scale = VIEW_SIDE / (high - low)
+    view = FaceView(pixels, np.array([[scale[0], 0.0, -low[0] * scale[0]], [0.0, scale[1], -low[1] * scale[1]]]))
+    return replace(face, view=view)
+
+
+def test_one_persons_skin_is_alike_and_anothers_is_not(face_at: Callable[..., Face]) -> None:
+    one, moved, other = face_at(1, 300, 300, 200), face_at(2, 340, 310, 210), face_at(2, 300, 300, 200)
+    assert alike(one, moved) is None
+    same, different = alike(seen_as(one, 1), seen_as(moved, 1)), alike(seen_as(one, 1), seen_as(other, 2))
+    assert same is not None and different is not None
+    assert different < UNLIKE < 0.9 < same
+
+
+def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks(face_at: Callable[..., Face]) -> None:
+    left = [seen_as(face_at(frame, 440 - 25 * abs(frame - 6), 300, 200), 1) for frame in range(13)]
+    right = [seen_as(face_at(frame, 460 + 25 * abs(frame - 6), 300, 195), 2) for frame in range(13)]
+    tracks = link_tracks(found(*left, *right))
+    assert [set(map(id, track.faces)) for track in tracks] == [set(map(id, left)), set(map(id, right))]
+    blind = [replace(face, view=None) for face in (*left, *right)]
+    assert all(abs(course[-1] - course[0]) > 250 for course in middles(link_tracks(found(*blind))))
+
+
+@pytest.mark.parametrize(("people", "stops", "cuts"), [((2, 1), 0.4, (5,)), ((1, 2), 0.4, ()), ((2, 1), 0.1, ())])
+def test_other_people_in_the_same_places_after_a_sudden_change_are_a_cut(
+    face_at: Callable[..., Face], people: tuple[int, int], stops: float, cuts: tuple[int, ...]
+) -> None:
+    shot = {}
+    for frame in range(10):
+        persons = (1, 2) if frame < 5 else people
+        faces = [seen_as(face_at(frame, x, 300, 200), person) for x, person in zip((300, 700), persons, strict=True)]
+        shot[frame] = FoundFrame(frame, tuple(faces), "", (-3.0, -3.0 + stops * (frame >= 5)) * 24)
+    assert cut_frames(shot) == cuts
+    assert len(link_tracks(shot)) == (4 if cuts else 2)
+    assert cut_frames(shot, {5: True}) == (5,) and cut_frames(shot, {5: False}) == ()
+
+
+def test_a_hand_that_changes_picture_and_face_for_a_while_is_no_cut(face_at: Callable[..., Face]) -> None:
+    steps = [0.0, 0.15, 0.3, 0.45, 0.45]
+    shot = {
+        frame: FoundFrame(frame, (seen_as(face_at(frame, 300, 300, 200), frame),), "", (-3.0, -3.0 + 3 * step) * 24)
+        for frame, step in enumerate(steps)
+    }
+    assert cut_frames(shot) == () and len(link_tracks(shot)) == 1

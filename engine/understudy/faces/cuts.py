@@ -38,7 +38,12 @@ def frame_look(pixels: npt.NDArray[np.float32]) -> tuple[float, ...]:
 
 
 def look_change(before: Sequence[float], after: Sequence[float]) -> float:
-    """How much one look differs from another, in stops: the mean over the cells, less what changes all alike."""
+    """How much one look differs from another, in stops: the mean over the cells, less what changes all alike.
+
+    0 where either is empty, and so not known.
+    """
+    if not before or len(before) != len(after):
+        return 0.0
     change = _relative(after) - _relative(before)
     return float(np.abs(change - np.median(change)).mean())
 
@@ -50,7 +55,7 @@ def is_cut(before: Sequence[float], after: Sequence[float]) -> bool:
         before: `frame_look` of a frame; empty when it is not known, and then nothing is a cut.
         after: Of the next frame that was searched.
     """
-    return bool(before) and len(before) == len(after) and look_change(before, after) > _CUT_STOPS
+    return look_change(before, after) > _CUT_STOPS
 
 
 def _relative(look: Sequence[float]) -> npt.NDArray[np.float64]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 
-from understudy.faces.cuts import is_cut
+from understudy.faces.appearance import UNLIKE, alike
+from understudy.faces.cuts import is_cut, look_change
 from understudy.faces.face import Face, FoundFrame
 
 __all__ = ["LONGEST_GAP", "Track", "cut_frames", "link_tracks", "main_track"]
@@ -20,6 +21,15 @@ LONGEST_GAP = 12
 
 _REMEMBERED, _BELIEVED = 4, 6
 """Faces from which a track's speed is told, and frames for which it is believed: heads turn back."""
+
+_CONTESTED = 0.5
+"""Share of an overlap at which another with the same face, or the same track, makes it doubtful: then looks count."""
+
+_LOOKS_COUNT = 2.0
+"""What likeness counts beside an overlap, both 0..1: people differ by about 0.3."""
+
+_SUDDEN_STOPS, _SUDDEN_TIMES = 0.1, 2.0
+"""Change of the picture above which, if it is so much more than before and after it, a cut is possible."""
 
 _NOTHING_SAID: Mapping[int, bool] = {}
 
@@ -58,8 +68,9 @@ def link_tracks(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOT
 
     A face joins the track that is expected where it is: one whose last box, at most 12 frames ago, moved on as it
     moved before, overlaps it most; a track that stopped or turned is looked for where it was last. A face that
-    overlaps none by a quarter (of the union) starts a new track, and so do all faces after a cut. Size is the sum of
-    the boxes' heights over the frames.
+    overlaps none by a quarter (of the union) starts a new track, and so do all faces after a cut. Where two tracks
+    could take a face, or a track two faces, what they look like counts too. Size is the sum of the boxes' heights over
+    the frames.
 
     Args:
         found: The frames that were searched.
@@ -80,15 +91,24 @@ def link_tracks(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOT
 def cut_frames(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOTHING_SAID) -> tuple[int, ...]:
     """The frames, ascending, whose picture does not go on from that of the frame searched before.
 
+    A picture that changes much is one; and one that changes suddenly, if less, in which other people's faces are where
+    faces were.
+
     Args:
         found: The frames that were searched.
         said: By frame, whether an artist says that a cut is there; elsewhere the pictures say it.
     """
+    frames = [found[number] for number in sorted(found)]
+    changes = [look_change(before.look, after.look) for before, after in pairwise(frames)]
     cuts = []
-    for before, after in pairwise(sorted(found)):
-        words = [said[frame] for frame in said if before < frame <= after]
-        if any(words) or (not words and is_cut(found[before].look, found[after].look)):
-            cuts.append(after)
+    for place, (before, after) in enumerate(pairwise(frames)):
+        words = [said[frame] for frame in said if before.frame < frame <= after.frame]
+        around = [*changes[max(0, place - 1) : place], *changes[place + 1 : place + 2]]
+        is_sudden = changes[place] > max(_SUDDEN_STOPS, _SUDDEN_TIMES * max(around, default=0.0))
+        if any(words) or (
+            not words and (is_cut(before.look, after.look) or (is_sudden and _shows_others(before, after)))
+        ):
+            cuts.append(after.frame)
     return tuple(cuts)
 
 
@@ -112,16 +132,51 @@ def main_track(tracks: Sequence[Track]) -> Track | None:
     return Track(tracks[0].number, tuple(face for _, face in ordered), frozenset(starts))
 
 
+def _shows_others(before: FoundFrame, after: FoundFrame) -> bool:
+    """True when faces are where faces were, and each looks like somebody else."""
+    pairs = [(one, other) for one in before.faces for other in after.faces]
+    in_place = [(one, other) for one, other in pairs if _union_overlap(one.box, other.box) >= _LEAST_OVERLAP]
+    likeness = [alike(one, other) for one, other in in_place]
+    return bool(likeness) and all(each is not None and each < UNLIKE for each in likeness)
+
+
 def _joining_none(tracks: Sequence[list[Face]], faces: Sequence[Face]) -> list[Face]:
     """Adds the faces of one frame to the tracks that they belong to; returns those that belong to none."""
     left = list(faces)
     for place in (_expected_box, _last_box):
-        pairs = [(_union_overlap(place(track, face.frame), face.box), track, face) for track in tracks for face in left]
-        for overlap, track, face in sorted(pairs, key=lambda pair: -pair[0]):
-            if overlap >= _LEAST_OVERLAP and face in left and track[-1].frame != face.frame:
+        for track, face in _best_first(place, tracks, left):
+            if face in left and track[-1].frame != face.frame:
                 track.append(face)
                 left.remove(face)
     return left
+
+
+def _best_first(
+    place: Callable[[Sequence[Face], int], _Edges], tracks: Sequence[list[Face]], faces: Sequence[Face]
+) -> list[tuple[list[Face], Face]]:
+    """Tracks that overlap a face, each with the face: by overlap, and by looks where one is contested.
+
+    Args:
+        place: Where a track is looked for in a frame.
+        tracks: That may go on.
+        faces: Of one frame.
+    """
+    pairs = [
+        (track, face, overlap)
+        for track in tracks
+        for face in faces
+        if track[-1].frame != face.frame
+        and (overlap := _union_overlap(place(track, face.frame), face.box)) >= _LEAST_OVERLAP
+    ]
+    is_contested = any(
+        (one[0] is other[0] or one[1] is other[1]) and other[2] > _CONTESTED * one[2]
+        for one, other in permutations(pairs, 2)
+    )
+    likeness = [alike(track[-1], face) if is_contested else None for track, face, _ in pairs]
+    counts = 0.0 if None in likeness else _LOOKS_COUNT
+    ranks = [overlap + counts * (each or 0.0) for (*_, overlap), each in zip(pairs, likeness, strict=True)]
+    order = sorted(range(len(pairs)), key=lambda index: -ranks[index])
+    return [pairs[index][:2] for index in order]
 
 
 def _last_box(track: Sequence[Face], _frame: int) -> _Edges:
