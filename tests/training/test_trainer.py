@@ -294,6 +294,28 @@ def test_without_held_out_faces_the_best_is_by_training_loss(run: Run, tmp_path:
     assert best.facts["best"] == {"measure": "training in phase all (ssim 1, l1 1)", "loss": loss}
 
 
+@pytest.mark.parametrize(("last", "warned"), [(0.44, False), (0.46, True)])
+def test_a_training_that_runs_away_is_warned_of(
+    run: Run,
+    source: FaceCodes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    last: float,
+    warned: bool,
+) -> None:
+    losses = iter([0.3, last])
+    monkeypatch.setattr(validation, "held_out_loss", lambda *_: next(losses))
+    with caplog.at_level("WARNING"):
+        run(until=2, save_minutes=1e-9, held_out=HeldOut(source=source))
+    assert ("training has run away" in caplog.text) is warned
+
+
+def test_the_measure_names_what_pixels_weigh(run: Run, tmp_path: Path) -> None:
+    run(until=2, highlights_weight=20.0)
+    best = read_snapshot(tmp_path / "model" / "snapshots" / BEST_NAME)
+    assert best.facts["best"]["measure"] == "training in phase all (ssim 1, l1 1, highlights 20)"
+
+
 def test_losses_of_two_measures_are_not_compared() -> None:
     assert Best("a", 0.5).is_better_than(None)
     assert Best("a", 0.5).is_better_than(Best("a", 0.6)) and not Best("a", 0.6).is_better_than(Best("a", 0.6))

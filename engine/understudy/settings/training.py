@@ -223,6 +223,10 @@ class TrainingSettings(Settings):
     mouth_weight: Weight = 0.0
     """What is added to the weight of the pixels of the mouth."""
 
+    highlights_weight: Weight = 0.0
+    """What is added to the weight of the face's highlights: from one stop above its middle on, in full from two on;
+    together at most half of what the face weighs without."""
+
     save_minutes: Annotated[float, Field(gt=0.0, le=1440.0)] = 5.0
     """How often a checkpoint, a snapshot and a preview sheet are written."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from understudy.color.training_space import MIDDLE_GREY, TrainingSpace
 from understudy.settings.preset import load_preset
 from understudy.settings.training import LossSettings
 from understudy.training.batches import Batch
@@ -72,6 +74,35 @@ def test_eyes_and_mouth_count_more_by_what_is_added() -> None:
     loss = face_loss(0.1, eyes=3.0, mouth=2.0, l1=1.0)
     of_eye, of_mouth, of_cheek = (cost(loss, one, wanted, matte, areas) for one in (eye, mouth, cheek))
     torch.testing.assert_close(torch.stack([of_eye, of_mouth]) / of_cheek, torch.tensor([4.0, 3.0]))
+
+
+def grey(stops: float) -> float:
+    """Code of a grey that is so many stops brighter than the middle of a face."""
+    space = TrainingSpace()
+    return float(space.encode(np.full((1, 1, 3), MIDDLE_GREY * 2.0**stops, np.float32))[0, 0, 0])
+
+
+@pytest.mark.parametrize(("stops", "times"), [(-3.0, 1.0), (1.0, 1.0), (1.5, 11.0), (2.0, 21.0), (5.0, 21.0)])
+def test_highlights_of_the_face_count_more(stops: float, times: float) -> None:
+    wanted, matte = torch.full((1, 3, 32, 32), grey(0.0)), torch.ones(1, 1, 32, 32)
+    wanted[..., 4, 4], matte[..., 9, :] = grey(stops), 0.0
+    loss = FaceLoss(LossSettings(l1=1.0), 0.1, highlights_weight=20.0)
+    weights = loss.pixel_weights(Batch(wanted, wanted, matte))[0, 0]
+    assert float(weights[4, 4]) == pytest.approx(times, rel=0.05)
+    assert float(weights[5, 5]) == 1.0 and float(weights[9, 9]) == pytest.approx(0.1)
+
+
+def test_highlights_outside_the_matte_count_no_more() -> None:
+    wanted, matte = torch.full((1, 3, 32, 32), grey(3.0)), torch.zeros(1, 1, 32, 32)
+    loss = FaceLoss(LossSettings(l1=1.0), 0.1, highlights_weight=20.0)
+    torch.testing.assert_close(loss.pixel_weights(Batch(wanted, wanted, matte)), torch.full_like(matte, 0.1))
+
+
+def test_a_face_that_is_half_in_the_sun_learns_the_other_half_as_well() -> None:
+    wanted, matte = torch.full((1, 3, 32, 32), grey(-1.0)), torch.ones(1, 1, 32, 32)
+    wanted[..., :16] = grey(3.0)
+    weights = FaceLoss(LossSettings(l1=1.0), 0.1, highlights_weight=60.0).pixel_weights(Batch(wanted, wanted, matte))
+    assert float(weights[..., :16].sum() / weights[..., 16:].sum()) == pytest.approx(2.0)
 
 
 def test_losses_are_added_by_weight() -> None:

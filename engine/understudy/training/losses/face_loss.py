@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from understudy.color.curve import OFFSET, SLOPE, TOE
+from understudy.color.training_space import MIDDLE_GREY
 from understudy.settings.training import LossSettings, TrainingSettings
 from understudy.training.batches import Batch
 from understudy.training.losses.detail import focal_frequency_loss, gradient_loss
@@ -38,6 +41,11 @@ _OF_MATTES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
     {"matte": matte_loss, "matte_entropy": matte_entropy_loss}
 )
 
+_HIGHLIGHTS_FROM = SLOPE * math.log2(2.0 * MIDDLE_GREY + TOE) + OFFSET
+"""Code of one stop above grey."""
+
+_HIGHLIGHTS_AT_MOST = 0.5
+
 
 @dataclass(frozen=True)
 class FaceLoss:
@@ -48,17 +56,26 @@ class FaceLoss:
         outside_weight: Of the pixels outside the matte; inside it is 1.
         eyes_weight: What is added to that in the eyes, as a share of it.
         mouth_weight: The same in the mouth.
+        highlights_weight: The same in the face's highlights, which `highlights_of` tells, but never more than half of
+            what the whole face weighs without them: a face that is half in the sun has other things to learn.
     """
 
     weights: LossSettings
     outside_weight: float
     eyes_weight: float = 0.0
     mouth_weight: float = 0.0
+    highlights_weight: float = 0.0
 
     @staticmethod
     def of(settings: TrainingSettings) -> FaceLoss:
         """The loss that a preset, or one of its phases, asks for."""
-        return FaceLoss(settings.losses, settings.outside_weight, settings.eyes_weight, settings.mouth_weight)
+        return FaceLoss(
+            settings.losses,
+            settings.outside_weight,
+            settings.eyes_weight,
+            settings.mouth_weight,
+            settings.highlights_weight,
+        )
 
     def __call__(self, painting: Painting, batch: Batch) -> Tensor:
         """The mean loss of a batch, a scalar float32.
@@ -86,7 +103,15 @@ class FaceLoss:
         if batch.areas is not None:
             eyes, mouth = batch.areas[:, :1], batch.areas[:, 1:]
             weight = weight * (1.0 + self.eyes_weight * eyes + self.mouth_weight * mouth)
+        if self.highlights_weight > 0.0:
+            weight = weight + self._of_highlights(batch, weight)
         return weight
+
+    def _of_highlights(self, batch: Batch, weight: Tensor) -> Tensor:
+        """(B, 1, H, W) float32: what is added in highlights of the face to what its pixels weigh already."""
+        added = self.highlights_weight * weight * batch.matte * highlights_of(batch.wanted)
+        most = _HIGHLIGHTS_AT_MOST * weight.sum(dim=(2, 3), keepdim=True)
+        return added * (most / added.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)).clamp(max=1.0)
 
     def _of_pictures(self, painted: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
         """(B,) float32, with a gradient to what was painted."""
@@ -100,6 +125,15 @@ class FaceLoss:
             weights[name] * cost(painted, wanted, share) for name, cost in _OF_PICTURES.items() if weights[name] > 0.0
         ]
         return functools.reduce(torch.add, costs)
+
+
+def highlights_of(wanted: Tensor) -> Tensor:
+    """(B, 1, H, W) float32, 0..1: how much of a highlight each pixel is; 0 at one stop above grey, 1 at two.
+
+    Args:
+        wanted: (B, 3, H, W) float32, training space, in which the middle of a face is grey.
+    """
+    return ((wanted.mean(dim=1, keepdim=True) - _HIGHLIGHTS_FROM) / SLOPE).clamp(0.0, 1.0)
 
 
 def _averaged(map_: Tensor, size: torch.Size) -> Tensor:
