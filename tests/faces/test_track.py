@@ -122,6 +122,8 @@ def test_other_people_in_the_same_places_after_a_sudden_change_are_a_cut(
     assert cut_frames(shot) == cuts
     assert len(link_tracks(shot)) == (4 if cuts else 2)
     assert cut_frames(shot, {5: True}) == (5,) and cut_frames(shot, {5: False}) == ()
+    far_apart = {3 * number: replace(one, frame=3 * number) for number, one in shot.items()}
+    assert cut_frames(far_apart) == ()
 
 
 def test_a_hand_that_changes_picture_and_face_for_a_while_is_no_cut(face_at: Callable[..., Face]) -> None:

@@ -31,6 +31,9 @@ _LOOKS_COUNT = 2.0
 _SUDDEN_STOPS, _SUDDEN_TIMES = 0.1, 2.0
 """Change of the picture above which, if it is so much more than before and after it, a cut is possible."""
 
+_IN_A_ROW = 2
+"""Frames between two of one person's in which skin stays alike; one may be missing, or the plate be on twos."""
+
 _NOTHING_SAID: Mapping[int, bool] = {}
 
 _Edges = tuple[float, float, float, float]
@@ -105,9 +108,7 @@ def cut_frames(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOTH
         words = [said[frame] for frame in said if before.frame < frame <= after.frame]
         around = [*changes[max(0, place - 1) : place], *changes[place + 1 : place + 2]]
         is_sudden = changes[place] > max(_SUDDEN_STOPS, _SUDDEN_TIMES * max(around, default=0.0))
-        if any(words) or (
-            not words and (is_cut(before.look, after.look) or (is_sudden and _shows_others(before, after)))
-        ):
+        if any(words) if words else is_cut(before.look, after.look) or (is_sudden and _shows_others(before, after)):
             cuts.append(after.frame)
     return tuple(cuts)
 
@@ -133,7 +134,9 @@ def main_track(tracks: Sequence[Track]) -> Track | None:
 
 
 def _shows_others(before: FoundFrame, after: FoundFrame) -> bool:
-    """True when faces are where faces were, and each looks like somebody else."""
+    """True when faces are where faces were a moment before, and each looks like somebody else."""
+    if after.frame - before.frame > _IN_A_ROW:
+        return False
     pairs = [(one, other) for one in before.faces for other in after.faces]
     in_place = [(one, other) for one, other in pairs if _union_overlap(one.box, other.box) >= _LEAST_OVERLAP]
     likeness = [alike(one, other) for one, other in in_place]
