@@ -97,6 +97,7 @@ def run_demo(folder: Path, minutes: float, preset_name: str, on_progress: OnProg
         train_size=_TRAIN_SIZE,
         fill=_FILL,
         occluder=False,
+        target_footage=False,
         on_progress=on_progress,
     )
     if not written.completed:

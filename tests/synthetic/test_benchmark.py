@@ -92,6 +92,17 @@ def test_a_finished_set_is_not_rendered_again(benchmark_set: Written, cache_fold
         write_set(benchmark_set.folder, **same | {"train_frames": 5})
 
 
+def test_footage_of_the_target_can_be_left_out_and_added_later(tmp_path: Path, cache_folder: Path) -> None:
+    same = {**SET, "frames": 1, "size": (64, 64), "workers": 1, "cache_folder": cache_folder}
+    without = write_set(tmp_path, **same, target_footage=False)
+    assert without.completed and not (tmp_path / "train_target").exists()
+    added = write_set(tmp_path, **same)
+    assert added.completed and added.rendered == SET["train_frames"]
+    again = write_set(tmp_path, **same, target_footage=False)
+    assert again.completed and again.rendered == 0
+    assert {"train_target", "train_source"} < {frame["sequence"] for frame in truth_of(again)["frames"]}
+
+
 def test_a_stopped_shot_goes_on_where_it_stopped(tmp_path: Path, cache_folder: Path) -> None:
     def after_first(progress: Progress) -> bool:
         return progress.stage == "painting" or progress.done < 1

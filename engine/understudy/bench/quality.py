@@ -174,6 +174,7 @@ def _prepared(
         size=(2 * side, 2 * side),
         fill=_FILL,
         occluder=False,
+        target_footage=False,
         on_progress=on_progress,
     )
     if not written.completed:

@@ -72,13 +72,14 @@ def synth_set(
     size: Annotated[str, SIZE] = "1920x1080",
     occluder: Annotated[bool, typer.Option(help="Whether a hand or bar crosses the face.")] = True,
     worn: Worn = None,
+    target_footage: Annotated[bool, typer.Option(help="Training footage of the target identity, too.")] = True,
     dry_run: Annotated[bool, DRY_RUN] = False,
 ) -> None:
     """Write a benchmark set: plate, ideal swap, matte, and training footage of both identities."""
     from understudy.synthetic.benchmark import write_set
 
     if dry_run:
-        say(f"would write {2 * frames + 2 * train_frames} pictures of up to {size} to {folder}")
+        say(f"would write {2 * frames + (1 + target_footage) * train_frames} pictures of up to {size} to {folder}")
         return
     with watching() as on_progress:
         written = write_set(
@@ -90,6 +91,7 @@ def synth_set(
             size=parsed_size(size),
             occluder=occluder,
             worn=worn,
+            target_footage=target_footage,
             on_progress=on_progress,
         )
     _say_written(written)

@@ -201,6 +201,7 @@ def write_set(
     cy: float = 0.47,
     occluder: bool = True,
     worn: Worn | None = None,
+    target_footage: bool = True,
     workers: int | None = None,
     cache_folder: Path | None = None,
     on_progress: OnProgress = ignore_progress,
@@ -223,6 +224,8 @@ def write_set(
         cy: The same of the height, from the top.
         occluder: Whether something crosses the face in the plate; see `write_shot`.
         worn: What the target identity has before the face in the plate, if anything.
+        target_footage: False leaves out `train_target`, for a target identity that is learned from the plate. The same
+            set with it can be made of that later.
         workers: Processes; as many as there are cores when None. The pictures do not depend on it.
         cache_folder: Where baked textures are kept.
         on_progress: Called for each picture; False stops after those in work.
@@ -248,11 +251,12 @@ def write_set(
         "worn": worn,
     }
     _check(settings)
-    pictures = [
-        *_plate_and_truth(folder, settings, cache_folder),
-        *_training_footage(folder, settings, "train_target", target_seed, cache_folder),
-        *_training_footage(folder, settings, "train_source", source_seed, cache_folder),
-    ]
+    footage = {"train_target": target_seed, "train_source": source_seed}
+    if not target_footage:
+        del footage["train_target"]
+    pictures = _plate_and_truth(folder, settings, cache_folder)
+    for sequence, seed in footage.items():
+        pictures += _training_footage(folder, settings, sequence, seed, cache_folder)
     return _write(folder, settings, pictures, workers, on_progress)
 
 

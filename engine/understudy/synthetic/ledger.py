@@ -69,8 +69,12 @@ class Ledger:
         append_line(self._journal, _line(record).rstrip("\n"))
 
     def close(self) -> None:
-        """Writes the truth and removes the journal; every picture must be finished."""
-        truth = {**self._header(), "frames": [self._records[file] for file in self._files]}
+        """Writes the truth and removes the journal; every picture must be finished.
+
+        Pictures that an earlier run made, and this one was not asked for, come last.
+        """
+        ordered = dict.fromkeys((*self._files, *self._records))
+        truth = {**self._header(), "frames": [self._records[file] for file in ordered]}
         write_text(self.truth_path, json.dumps(truth, separators=(",", ":")) + "\n")
         self._journal.unlink(missing_ok=True)
 
