@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -147,17 +148,35 @@ def _joining_none(tracks: Sequence[list[Face]], faces: Sequence[Face]) -> list[F
     """Adds the faces of one frame to the tracks that they belong to; returns those that belong to none."""
     left = list(faces)
     for place in (_expected_box, _last_box):
-        for track, face in _best_first(place, tracks, left):
-            if face in left and track[-1].frame != face.frame:
-                track.append(face)
-                left.remove(face)
+        for pair in _best_first(place, tracks, left):
+            if pair.face in left and pair.track[-1].frame != pair.face.frame:
+                pair.track.append(pair.face)
+                left.remove(pair.face)
     return left
+
+
+class _Pair(NamedTuple):
+    """A track that may go on with a face.
+
+    Attributes:
+        track: Its faces so far.
+        face: Of the frame that is looked at.
+        overlap: Of the face with the place where the track is looked for.
+    """
+
+    track: list[Face]
+    face: Face
+    overlap: float
+
+    def excludes(self, other: _Pair) -> bool:
+        """True when only one of both can be: they have the track or the face in common."""
+        return self.track is other.track or self.face is other.face
 
 
 def _best_first(
     place: Callable[[Sequence[Face], int], _Edges], tracks: Sequence[list[Face]], faces: Sequence[Face]
-) -> list[tuple[list[Face], Face]]:
-    """Tracks that overlap a face, each with the face: by overlap, and by looks where one is contested.
+) -> list[_Pair]:
+    """Pairs of tracks and faces that overlap: by overlap, and by looks where one is contested.
 
     Args:
         place: Where a track is looked for in a frame.
@@ -165,21 +184,49 @@ def _best_first(
         faces: Of one frame.
     """
     pairs = [
-        (track, face, overlap)
+        _Pair(track, face, overlap)
         for track in tracks
         for face in faces
         if track[-1].frame != face.frame
         and (overlap := _union_overlap(place(track, face.frame), face.box)) >= _LEAST_OVERLAP
     ]
-    is_contested = any(
-        (one[0] is other[0] or one[1] is other[1]) and other[2] > _CONTESTED * one[2]
-        for one, other in permutations(pairs, 2)
+    ordered: list[_Pair] = []
+    for group in _groups(pairs):
+        ranked = sorted(zip(_ranks(group), group, strict=True), key=lambda one: -one[0])
+        ordered += [pair for _, pair in ranked]
+    return ordered
+
+
+def _ranks(group: Sequence[_Pair]) -> list[float]:
+    """What speaks for each pair: its overlap, and where one is contested also how alike its faces are."""
+    overlaps = [pair.overlap for pair in group]
+    if not _is_contested(group):
+        return overlaps
+    likeness = [each for pair in group if (each := alike(pair.track[-1], pair.face)) is not None]
+    if len(likeness) < len(group):  # faces of early projects have no view
+        return overlaps
+    return [overlap + _LOOKS_COUNT * each for overlap, each in zip(overlaps, likeness, strict=True)]
+
+
+def _groups(pairs: Sequence[_Pair]) -> list[list[_Pair]]:
+    """The pairs, together with those that they exclude, and so on."""
+    groups: list[list[_Pair]] = []
+    for pair in pairs:
+        joined, apart = [pair], []
+        for group in groups:
+            if any(pair.excludes(other) for other in group):
+                joined += group
+            else:
+                apart.append(group)
+        groups = [*apart, joined]
+    return groups
+
+
+def _is_contested(group: Sequence[_Pair]) -> bool:
+    """True when of two pairs that exclude each other the lesser overlaps nearly as much."""
+    return any(
+        one.excludes(other) and other.overlap > _CONTESTED * one.overlap for one, other in permutations(group, 2)
     )
-    likeness = [alike(track[-1], face) if is_contested else None for track, face, _ in pairs]
-    counts = 0.0 if None in likeness else _LOOKS_COUNT
-    ranks = [overlap + counts * (each or 0.0) for (*_, overlap), each in zip(pairs, likeness, strict=True)]
-    order = sorted(range(len(pairs)), key=lambda index: -ranks[index])
-    return [pairs[index][:2] for index in order]
 
 
 def _last_box(track: Sequence[Face], _frame: int) -> _Edges:
