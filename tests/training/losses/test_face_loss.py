@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_early_presets_cost_what_they_did(name: str, ssim: float) -> None:
     draws = torch.Generator().manual_seed(3)
     painted, wanted = torch.rand(2, 2, 3, 64, 64, generator=draws)
     matte = torch.rand(2, 1, 64, 64, generator=draws)
-    loss = FaceLoss.of(load_preset(name).training)
+    loss = replace(FaceLoss.of(load_preset(name).training), highlights_weight=0.0)  # which is newer
     old = old_face_loss(ssim, 1.0, 0.1, painted, wanted, matte)
     torch.testing.assert_close(cost(loss, painted, wanted, matte), old, rtol=1e-6, atol=0.0)
 
