@@ -126,6 +126,14 @@ def test_other_people_in_the_same_places_after_a_sudden_change_are_a_cut(
     assert cut_frames(far_apart) == ()
 
 
+def test_a_lamp_in_a_plate_whose_grain_hides_the_skin_is_no_cut(face_at: Callable[..., Face]) -> None:
+    shot = {
+        frame: FoundFrame(frame, (seen_as(face_at(frame, 300, 300, 200), frame),), "", (-3.0, -3.0 + (frame >= 5)) * 24)
+        for frame in range(10)
+    }
+    assert cut_frames(shot) == ()
+
+
 def test_a_hand_that_changes_picture_and_face_for_a_while_is_no_cut(face_at: Callable[..., Face]) -> None:
     steps = [0.0, 0.15, 0.3, 0.45, 0.45]
     shot = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.curated import faceset, project, record
+from understudy.cli.facesets import _print_chosen
 from understudy.color import ColorConfig
 from understudy.errors import FacesetError, SettingsError, UnknownNameError
 from understudy.faces.faceset import Faceset
@@ -135,6 +136,17 @@ def test_similarity_is_listed_when_it_is_asked_for(folder: ProjectFolder) -> Non
     listed = choose_crops(folder, "ben", sort="similarity").to_json()["chosen"]
     assert [row["frame"] for row in listed] == [3, 1, 2] and "similarity" not in choose_crops(folder, "ben").to_json()
     assert json.dumps(listed)
+
+
+def test_crops_that_were_left_out_have_no_similarity_and_come_last(
+    folder: ProjectFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faceset(folder, "ben", [record(1), record(2, look=5), record(3, look=5), record(4)])
+    curate(folder, choose_crops(folder, "ben", ["frame<2"]), "drop", "frame<2")
+    found = choose_crops(folder, "ben", sort="-similarity")
+    assert [crop.record.frame for crop in found.chosen] == [2, 3, 4, 1]
+    _print_chosen("ben", found)
+    assert "-" in capsys.readouterr().out.splitlines()[-1].split()
 
 
 def test_crops_from_before_measures_are_measured_when_listed(

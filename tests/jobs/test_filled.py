@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,12 @@ from understudy.cli.app import main
 from understudy.errors import FacesetError, ModelFileError
 from understudy.faces.face import FoundFrame, append_found_frame
 from understudy.faces.faceset import Faceset
+from understudy.faces.track import Track
+from understudy.jobs import found_tracks
 from understudy.jobs.extract import run_extract
 from understudy.jobs.faces import describe_faces
+from understudy.jobs.found_tracks import read_found_tracks
+from understudy.jobs.shot import open_shot
 from understudy.jobs.swap import open_swapper, run_swap
 from understudy.model import snapshot
 from understudy.plates import read_frame
@@ -36,6 +41,19 @@ def test_a_filled_frame_is_swapped_with_little_confidence(folder: ProjectFolder)
     layers = [read_frame(Path(made.patterns[0].replace("####", str(number)))) for number in (1003, 1004)]
     found, filled = (each.channel("confidence.A").max() / each.channel("face.A").max() for each in layers)
     assert 0 < filled < 0.6 * found
+
+
+def test_where_a_smaller_track_found_the_face_a_larger_one_does_not_fill_it_in(
+    folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_found_tracks(folder, open_shot(folder, "s"))
+    whole = list(found.alignments(None).values())
+    small = [replace(one, is_filled=False, confidence=0.7) for one in whole[2:4]]
+    of_track = {1: whole, 2: small}
+    monkeypatch.setattr(found_tracks, "aligned_track", lambda track, *_: of_track[track.number])
+    monkeypatch.setattr(type(found), "of", lambda *_: (Track(1, ()), Track(2, ())))
+    placed = found.alignments(None)
+    assert [placed[number] is one for number, one in zip((1003, 1004), (whole[2], small[1]), strict=True)] == [True] * 2
 
 
 def test_nothing_is_learned_from_a_filled_frame(folder: ProjectFolder, caplog: pytest.LogCaptureFixture) -> None:

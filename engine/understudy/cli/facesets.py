@@ -219,8 +219,9 @@ def _print_chosen(identity: str, chosen: CuratedFaceset) -> None:
         say(f"No crop of faceset {identity} is so.")
         return
     say(f"{len(rows)} of {len(chosen.faceset.records)} crops of {identity}")
-    shown = [{name: str(value) for name, value in row.items()} for row in rows[:_MOST_LISTED]]
-    widths = {name: max(len(name), *(len(row[name]) for row in shown)) for name in shown[0]}
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    shown = [{name: str(row.get(name, "-")) for name in names} for row in rows[:_MOST_LISTED]]
+    widths = {name: max(len(name), *(len(row[name]) for row in shown)) for name in names}
     for row in ({name: name for name in widths}, *shown):
         say("  " + " ".join(row[name].rjust(width) for name, width in widths.items()))
     if len(rows) > _MOST_LISTED:

@@ -32,6 +32,9 @@ _LOOKS_COUNT = 2.0
 _SUDDEN_STOPS, _SUDDEN_TIMES = 0.1, 2.0
 """Change of the picture above which, if it is so much more than before and after it, a cut is possible."""
 
+_LESS_ALIKE = 0.1
+"""By how much likeness must fall at a cut. Strong grain alone takes it to 0.56, in all frames alike."""
+
 _IN_A_ROW = 2
 """Frames between two of one person's in which skin stays alike; one may be missing, or the plate be on twos."""
 
@@ -109,7 +112,12 @@ def cut_frames(found: Mapping[int, FoundFrame], said: Mapping[int, bool] = _NOTH
         words = [said[frame] for frame in said if before.frame < frame <= after.frame]
         around = [*changes[max(0, place - 1) : place], *changes[place + 1 : place + 2]]
         is_sudden = changes[place] > max(_SUDDEN_STOPS, _SUDDEN_TIMES * max(around, default=0.0))
-        if any(words) if words else is_cut(before.look, after.look) or (is_sudden and _shows_others(before, after)):
+        earlier = frames[place - 1] if place else None
+        if (
+            any(words)
+            if words
+            else is_cut(before.look, after.look) or (is_sudden and _shows_others(before, after, earlier))
+        ):
             cuts.append(after.frame)
     return tuple(cuts)
 
@@ -134,14 +142,29 @@ def main_track(tracks: Sequence[Track]) -> Track | None:
     return Track(tracks[0].number, tuple(face for _, face in ordered), frozenset(starts))
 
 
-def _shows_others(before: FoundFrame, after: FoundFrame) -> bool:
-    """True when faces are where faces were a moment before, and each looks like somebody else."""
-    if after.frame - before.frame > _IN_A_ROW:
+def _shows_others(before: FoundFrame, after: FoundFrame, earlier: FoundFrame | None) -> bool:
+    """True when faces are where faces were a moment before, and each looks like somebody else.
+
+    Args:
+        before: A frame.
+        after: The next one that was searched.
+        earlier: The one before `before`: grain makes all faces less alike, so that only a fall from there counts.
+    """
+    likeness = _likeness_in_place(before, after)
+    if not likeness or max(likeness) >= UNLIKE:
         return False
+    usual = _likeness_in_place(earlier, before) if earlier is not None else []
+    return not usual or max(likeness) < min(usual) - _LESS_ALIKE
+
+
+def _likeness_in_place(before: FoundFrame, after: FoundFrame) -> list[float]:
+    """How alike faces of two frames in a row are that overlap; empty where that is not known of all."""
+    if after.frame - before.frame > _IN_A_ROW:
+        return []
     pairs = [(one, other) for one in before.faces for other in after.faces]
     in_place = [(one, other) for one, other in pairs if _union_overlap(one.box, other.box) >= _LEAST_OVERLAP]
-    likeness = [alike(one, other) for one, other in in_place]
-    return bool(likeness) and all(each is not None and each < UNLIKE for each in likeness)
+    likeness = [each for one, other in in_place if (each := alike(one, other)) is not None]
+    return likeness if len(likeness) == len(in_place) else []
 
 
 def _joining_none(tracks: Sequence[list[Face]], faces: Sequence[Face]) -> list[Face]:

@@ -125,7 +125,10 @@ def sorted_crops(crops: Sequence[ListedCrop], sort: str | None) -> list[ListedCr
         raise UnknownNameError("order", field, SORTS, "--sort")
     if field == "frame" and field == sort:
         return in_order
-    return sorted(in_order, key=_NUMBERS[field], reverse=sort != field)
+    number, falls = _NUMBERS[field], sort != field
+    known = [crop for crop in in_order if not math.isnan(number(crop))]
+    unknown = [crop for crop in in_order if math.isnan(number(crop))]  # what was left out is held against no other
+    return [*sorted(known, key=number, reverse=falls), *unknown]
 
 
 def _condition(text: str) -> Condition:

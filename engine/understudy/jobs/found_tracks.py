@@ -94,8 +94,11 @@ class FoundTracks:
         """
         found: dict[int, Alignment] = {}
         for track in reversed(self.of(identity)):  # in a frame that two of them hold, the larger one counts
-            steady = aligned_track(track, self.shot.pixel_aspect, self.kept_in)
-            found.update({one.frame: one for one in steady if one.frame in self.found})
+            for one in aligned_track(track, self.shot.pixel_aspect, self.kept_in):
+                other = found.get(one.frame)
+                is_guess = one.is_filled and other is not None and not other.is_filled
+                if one.frame in self.found and not is_guess:
+                    found[one.frame] = one
         ordered = [found[number] for number in sorted(found)]
         return {one.frame: one for one in guided_by_artist(self.shot, ordered, self.artist)}
 
